@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Every target, in the order of the arrows: a target may name only targets above it.
+
+/// Settings of all targets: warnings are errors, imports are internal unless they say `public`.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Targets above the kernels: each use of a pointer carries the word `unsafe`.
+let safe: [SwiftSetting] =
+  strict + [
+    .strictMemorySafety(),
+    .treatWarning("StrictMemorySafety", as: .error),
+  ]
+
+/// Kernels are compiled optimised in debug builds too.
+///
+/// - `-num-threads 2`: without it a debug build looks for one object file for each source file.
+/// - `-fno-math-errno`: without it `squareRoot()` keeps a path into libm, and a vector root becomes
+///   sixteen scalar calls.
+/// - `TARN_FMA`: the target has fused multiply-add; see `multiplyAdd` in Lanes.swift.
+func kernels(_ name: String, march: String?, define: [String]) -> Target {
+  .target(
+    name: name,
+    dependencies: ["TarnKernelInterface"],
+    swiftSettings: strict + define.map { .define($0) } + [
+      .unsafeFlags(
+        ["-O", "-whole-module-optimization", "-num-threads", "2", "-Xcc", "-fno-math-errno"]
+          + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
+    ]
+  )
+}
+
+var kernelTargets = [kernels("TarnKernels", march: nil, define: [])]
+var tarnSettings = safe
+
+// The manifest is evaluated on the host. TARN_PORTABLE=1 leaves the x86-64 variants out when an
+// x86-64 host builds for another processor.
+#if arch(x86_64)
+  if Context.environment["TARN_PORTABLE"] != "1" {
+    kernelTargets += [
+      kernels("TarnKernelsAVX2", march: "x86-64-v3", define: ["TARN_FMA", "TARN_AVX2"]),
+      kernels("TarnKernelsAVX512", march: "x86-64-v4", define: ["TARN_FMA", "TARN_AVX512"]),
+    ]
+    tarnSettings.append(.define("TARN_X86_VARIANTS"))
+  }
+#endif
+
+let package = Package(
+  name: "tarn",
+  platforms: [.macOS(.v26), .iOS(.v26), .tvOS(.v26), .watchOS(.v26), .visionOS(.v26)],
+  products: [
+    .library(name: "Tarn", targets: ["Tarn"]),
+    .library(name: "TarnModels", targets: ["TarnModels"]),
+    .library(name: "TarnCheckpoints", targets: ["TarnCheckpoints"]),
+    .library(name: "TarnText", targets: ["TarnText"]),
+    .executable(name: "tarn", targets: ["TarnTool"]),
+  ],
+  targets: [
+    .target(name: "TarnKernelInterface", swiftSettings: strict)
+  ] + kernelTargets + [
+    .target(
+      name: "Tarn",
+      dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
+      swiftSettings: tarnSettings),
+    .target(name: "TarnCheckpoints", swiftSettings: safe),
+    .target(name: "TarnText", swiftSettings: safe),
+    .target(
+      name: "TarnModels",
+      dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "TarnTool",
+      dependencies: ["TarnModels", "TarnText", "TarnCheckpoints", "Tarn"],
+      resources: [.copy("Resources/ponet-hyperpartisan-mini")],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "TarnBenchmarks",
+      dependencies: ["TarnModels", "TarnCheckpoints", "Tarn", "TarnKernelInterface"],
+      path: "Benchmarks",
+      exclude: ["Results"],
+      swiftSettings: safe),
+    .target(
+      name: "TarnTestSupport",
+      dependencies: ["Tarn", "TarnCheckpoints"],
+      path: "Tests/TarnTestSupport",
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnTests",
+      dependencies: ["Tarn", "TarnKernelInterface", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnCheckpointsTests",
+      dependencies: ["TarnCheckpoints", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnTextTests",
+      dependencies: ["TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnModelsTests",
+      dependencies: ["TarnModels", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnToolTests",
+      dependencies: ["TarnTool", "TarnTestSupport"],
+      swiftSettings: strict),
+  ]
+)

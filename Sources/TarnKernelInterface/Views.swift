@@ -1,0 +1,72 @@
+// What crosses the border between the operator layer and the kernels: plain views and sizes.
+// Everything here is trivial; nothing owns memory.
+
+/// A row-major matrix that is only read: `rows × columns`, consecutive rows `rowStride` apart.
+///
+/// ## Safety
+/// `base` must be readable for `(rows - 1) * rowStride + columns` elements while the view is used.
+/// The layer that made the view has checked it.
+public struct MatrixView: @unchecked Sendable {
+  public var base: UnsafePointer<Float>
+  public var rows: Int
+  public var columns: Int
+  /// Distance between the starts of consecutive rows, in elements (BLAS: lda).
+  public var rowStride: Int
+
+  @inlinable @inline(__always)
+  public init(_ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int) {
+    self.base = base
+    self.rows = rows
+    self.columns = columns
+    self.rowStride = rowStride
+  }
+
+  @inlinable @inline(__always)
+  public func row(_ i: Int) -> UnsafePointer<Float> { base + i &* rowStride }
+
+  /// Rows `range`, without a copy.
+  @inlinable @inline(__always)
+  public subscript(rows range: Range<Int>) -> MatrixView {
+    MatrixView(
+      row(range.lowerBound), rows: range.upperBound &- range.lowerBound, columns: columns,
+      rowStride: rowStride)
+  }
+}
+
+/// A row-major matrix that is written.
+///
+/// ## Safety
+/// As ``MatrixView``, and writable; no other view of the same elements is used at the same time
+/// unless the kernel says that two of its arguments may be the same.
+public struct MutableMatrixView: @unchecked Sendable {
+  public var base: UnsafeMutablePointer<Float>
+  public var rows: Int
+  public var columns: Int
+  /// Distance between the starts of consecutive rows, in elements (BLAS: ldc).
+  public var rowStride: Int
+
+  @inlinable @inline(__always)
+  public init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, rowStride: Int) {
+    self.base = base
+    self.rows = rows
+    self.columns = columns
+    self.rowStride = rowStride
+  }
+
+  @inlinable @inline(__always)
+  public func row(_ i: Int) -> UnsafeMutablePointer<Float> { base + i &* rowStride }
+
+  /// Rows `range`, without a copy.
+  @inlinable @inline(__always)
+  public subscript(rows range: Range<Int>) -> MutableMatrixView {
+    MutableMatrixView(
+      row(range.lowerBound), rows: range.upperBound &- range.lowerBound, columns: columns,
+      rowStride: rowStride)
+  }
+
+  /// The same elements, only read.
+  @inlinable @inline(__always)
+  public var readOnly: MatrixView {
+    MatrixView(UnsafePointer(base), rows: rows, columns: columns, rowStride: rowStride)
+  }
+}

@@ -1,0 +1,99 @@
+// The vector that every kernel is written over, and the few operations that Swift's own vocabulary
+// lacks or compiles badly. Pointers are touched here, in Rows.swift, and in Matmul; nowhere else.
+
+/// Sixteen virtual lanes: one zmm, two ymm, four xmm or four NEON registers.
+///
+/// The width is part of the reproducibility contract: sums run over sixteen lanes on every target.
+typealias Lanes = SIMD16<Float>
+
+let laneCount = 16
+
+/// `a·b + c`, rounded once where the target has fused multiply-add, else rounded twice.
+///
+/// One of the two places where instruction sets differ (the other is Tile.swift). Without the
+/// instruction `addingProduct` would call `fmaf` from libm for each lane.
+@inline(__always)
+func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+  #if TARN_FMA || arch(arm64)
+    c.addingProduct(a, b)
+  #else
+    a * b + c
+  #endif
+}
+
+extension SIMD16<Float> {
+  @inline(__always)
+  static func broadcast(_ x: Float) -> Lanes { Lanes(repeating: x) }
+
+  /// Sixteen elements from `p`, any alignment.
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>) {
+    self = UnsafeRawPointer(p).loadUnaligned(as: Lanes.self)
+  }
+
+  /// The first `count` (1…15) elements from `p`, the other lanes `fill`. Reads nothing else.
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>, count: Int, fill: Float) {
+    var v = Lanes(repeating: fill)
+    for i in 0..<count { v[i] = p[i] }
+    self = v
+  }
+
+  @inline(__always)
+  func store(_ p: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(p).storeBytes(of: self, as: Lanes.self)
+  }
+
+  /// Stores the first `count` (1…15) lanes. Writes nothing else.
+  @inline(__always)
+  func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
+    for i in 0..<count { p[i] = self[i] }
+  }
+
+  /// The lane-wise larger value; NaN if either is NaN. Of two zeros the first is kept.
+  @inline(__always)
+  func maximum(_ other: Lanes) -> Lanes {
+    replacing(with: other, where: (other .> self) .| (other .!= other))
+  }
+
+  /// The sum of the lanes by halving: low half plus high half, four times.
+  ///
+  /// The tree is part of the reproducibility contract. (`sum()` adds left to right, sixteen steps.)
+  @inline(__always)
+  func joined() -> Float {
+    let eight = lowHalf + highHalf
+    let four = eight.lowHalf + eight.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
+  }
+
+  /// The largest lane by halving; NaN if any lane is NaN.
+  @inline(__always)
+  func joinedMaximum() -> Float {
+    let eight = lowHalf.maximum(highHalf)
+    let four = eight.lowHalf.maximum(eight.highHalf)
+    let a = four[0].maximum(four[1])
+    let b = four[2].maximum(four[3])
+    return a.maximum(b)
+  }
+}
+
+extension SIMD8<Float> {
+  @inline(__always)
+  func maximum(_ other: SIMD8<Float>) -> SIMD8<Float> {
+    replacing(with: other, where: (other .> self) .| (other .!= other))
+  }
+}
+
+extension SIMD4<Float> {
+  @inline(__always)
+  func maximum(_ other: SIMD4<Float>) -> SIMD4<Float> {
+    replacing(with: other, where: (other .> self) .| (other .!= other))
+  }
+}
+
+extension Float {
+  /// The larger value; NaN if either is NaN. Of two zeros the first is kept.
+  @inline(__always)
+  func maximum(_ other: Float) -> Float { (other > self || other != other) ? other : self }
+}
