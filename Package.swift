@@ -31,7 +31,7 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
     dependencies: ["TarnKernelInterface"],
     swiftSettings: strict + define.map { .define($0) } + [
       .unsafeFlags(
-        ["-O", "-whole-module-optimization", "-num-threads", "2", "-Xcc", "-fno-math-errno"]
+        ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode", "-Xcc", "-fno-math-errno"]
           + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
     ]
   )

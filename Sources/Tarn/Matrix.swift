@@ -1,0 +1,204 @@
+// The tensor of the operator layer: a row-major matrix of Float.
+
+package import TarnKernelInterface
+
+/// A row-major `rows × columns` matrix of 32-bit floats with value semantics.
+///
+/// Copies share their elements until one of them is written. ``rows(_:)`` gives rows without a
+/// copy. A vector is a matrix of one row.
+public struct Matrix: Sendable {
+  /// Number of rows.
+  public let rows: Int
+  /// Number of columns; also the distance between rows.
+  public let columns: Int
+
+  private var storage: Storage
+  private var offset: Int
+
+  /// A matrix of zeros.
+  ///
+  /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a negative
+  ///   size or one whose bytes do not fit an `Int`.
+  public init(rows: Int, columns: Int) throws(TarnError) {
+    let count = try Matrix.checkedCount(rows, columns)
+    self.rows = rows
+    self.columns = columns
+    storage = Storage(zeros: count)
+    offset = 0
+  }
+
+  /// A matrix with the given elements, row after row.
+  ///
+  /// - Throws: as ``init(rows:columns:)``, and
+  ///   ``TarnError/shapeMismatch(operation:argument:found:expected:)`` if the count is not
+  ///   `rows · columns`.
+  public init(rows: Int, columns: Int, _ elements: [Float]) throws(TarnError) {
+    let count = try Matrix.checkedCount(rows, columns)
+    try checkShape("Matrix", "elements", [elements.count], [count])
+    self.rows = rows
+    self.columns = columns
+    storage = Storage(elements)
+    offset = 0
+  }
+
+  /// A matrix of one row.
+  public init(_ row: [Float]) {
+    rows = 1
+    columns = row.count
+    storage = Storage(row)
+    offset = 0
+  }
+
+  private init(rows: Int, columns: Int, storage: Storage, offset: Int) {
+    self.rows = rows
+    self.columns = columns
+    self.storage = storage
+    self.offset = offset
+  }
+
+  private static func checkedCount(_ rows: Int, _ columns: Int) throws(TarnError) -> Int {
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard rows >= 0, columns >= 0, !overflow, count <= Int.max / 8 else {
+      throw .invalidArgument(
+        operation: "Matrix", argument: "size", found: "\(rows) × \(columns)",
+        expected: "sizes from 0 whose bytes fit an Int")
+    }
+    return count
+  }
+
+  /// Rows `range`, sharing their elements with this matrix.
+  ///
+  /// - Precondition: `range` lies within the rows, as for an array slice.
+  public func rows(_ range: Range<Int>) -> Matrix {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows)")
+    return Matrix(
+      rows: range.count, columns: columns, storage: storage,
+      offset: offset + range.lowerBound * columns)
+  }
+
+  /// The element in row `i` and column `j`.
+  ///
+  /// - Precondition: both lie within the matrix, as for an array. For loops over many elements take
+  ///   ``elements``.
+  public subscript(i: Int, j: Int) -> Float {
+    get {
+      precondition(i >= 0 && i < rows && j >= 0 && j < columns, "element [\(i), \(j)]")
+      // SAFETY: checked above; the storage holds rows · columns elements from the offset.
+      return unsafe storage.base[offset + i * columns + j]
+    }
+    set {
+      precondition(i >= 0 && i < rows && j >= 0 && j < columns, "element [\(i), \(j)]")
+      makeUnique()
+      // SAFETY: as above, and nobody else holds this storage.
+      unsafe storage.base[offset + i * columns + j] = newValue
+    }
+  }
+
+  /// All elements, row after row, as a copy.
+  public var elements: [Float] {
+    // SAFETY: the storage holds rows · columns elements from the offset.
+    unsafe Array(UnsafeBufferPointer(start: storage.base + offset, count: rows * columns))
+  }
+
+  /// Calls `body` with a view that must not outlive the call.
+  @inline(__always)
+  package func withView<R, E>(_ body: (MatrixView) throws(E) -> R) throws(E) -> R {
+    // SAFETY: the storage outlives the call; it holds rows · columns elements from the offset.
+    try unsafe body(
+      MatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: columns))
+  }
+
+  /// Calls `body` with a writable view that must not outlive the call; copies shared elements first.
+  @inline(__always)
+  package mutating func withMutableView<R, E>(
+    _ body: (MutableMatrixView) throws(E) -> R
+  ) throws(E) -> R {
+    makeUnique()
+    // SAFETY: as withView, and nobody else holds this storage.
+    return try unsafe body(
+      MutableMatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: columns))
+  }
+
+  private mutating func makeUnique() {
+    if !isKnownUniquelyReferenced(&storage) {
+      storage = Storage(copying: storage, from: offset, count: rows * columns)
+      offset = 0
+    }
+  }
+}
+
+/// Owns the elements of a matrix, aligned to a cache line.
+///
+/// The only owner of a pointer in this module. Sendable because a `Matrix` writes only while it
+/// holds the one reference.
+@safe private final class Storage: @unchecked Sendable {
+  let base: UnsafeMutablePointer<Float>
+  let count: Int
+
+  private init(uninitialized count: Int) {
+    self.count = count
+    // SAFETY: the caller initialises all elements before the object is used.
+    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(4, count * 4), alignment: 64)
+      .bindMemory(to: Float.self, capacity: count)
+  }
+
+  convenience init(zeros count: Int) {
+    self.init(uninitialized: count)
+    // SAFETY: room for count elements was allocated.
+    unsafe base.initialize(repeating: 0, count: count)
+  }
+
+  convenience init(_ elements: [Float]) {
+    self.init(uninitialized: elements.count)
+    unsafe elements.withUnsafeBufferPointer { source in
+      // SAFETY: both sides hold source.count elements.
+      if let start = source.baseAddress {
+        unsafe base.initialize(from: start, count: source.count)
+      }
+    }
+  }
+
+  convenience init(copying other: Storage, from offset: Int, count: Int) {
+    self.init(uninitialized: count)
+    // SAFETY: other holds at least offset + count elements.
+    unsafe base.initialize(from: other.base + offset, count: count)
+  }
+
+  deinit {
+    // SAFETY: allocated in init; Float needs no deinitialisation.
+    unsafe base.deallocate()
+  }
+}
+
+extension Matrix {
+  /// Fills row i with `values[i]`.
+  ///
+  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``.
+  package mutating func fillRows(_ values: [Float]) throws(TarnError) {
+    try checkShape("fillRows", "values", [values.count], [rows])
+    withMutableView { view in
+      for i in 0..<view.rows {
+        // SAFETY: row i holds columns elements.
+        unsafe view.row(i).update(repeating: values[i], count: view.columns)
+      }
+    }
+  }
+
+  /// Copies row `source` over row `target`.
+  ///
+  /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)``.
+  package mutating func copyRow(_ source: Int, to target: Int) throws(TarnError) {
+    guard (0..<rows).contains(source), (0..<rows).contains(target) else {
+      throw .invalidArgument(
+        operation: "copyRow", argument: "row", found: "\(source) to \(target)",
+        expected: "rows below \(rows)")
+    }
+    withMutableView { view in
+      // SAFETY: both rows hold columns elements; equal rows need no copy.
+      if source != target {
+        unsafe view.row(target).update(from: view.row(source), count: view.columns)
+      }
+    }
+  }
+}

@@ -1,0 +1,191 @@
+// Matmul with weights packed ahead.
+
+public import TarnKernelInterface
+
+/// What happens to each element of `A·B` before it is stored.
+///
+///     c = activation(A·B + bias) + residual
+public struct Epilogue: Sendable {
+  /// `[1 × columns]`, or nil.
+  public var bias: Matrix?
+  /// Applied after the bias, or nil.
+  public var activation: ElementwiseFunction?
+  /// `[rows × columns]`, added last, or nil.
+  public var residual: Matrix?
+
+  /// An epilogue of any of the three steps.
+  public init(
+    bias: Matrix? = nil, activation: ElementwiseFunction? = nil, residual: Matrix? = nil
+  ) {
+    self.bias = bias
+    self.activation = activation
+    self.residual = residual
+  }
+
+  /// `A·B` as it is.
+  public static var none: Epilogue { Epilogue() }
+}
+
+/// A weight matrix `depth × columns` in the order in which matmul reads it.
+///
+/// Panels of 48 columns; one format for all instruction sets. See Docs: Architecture.
+public struct PackedMatrix: Sendable {
+  /// Rows of the matrix before packing: the length of the sums.
+  public let depth: Int
+  /// Columns of the matrix, and of the result.
+  public let columns: Int
+
+  private let packed: Matrix
+
+  /// Packs `matrix`, `[depth × columns]` row-major.
+  ///
+  /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the packed form
+  ///   does not fit an `Int`.
+  /// - Complexity: one read, one write.
+  public init(_ matrix: Matrix, on execution: Execution) throws(TarnError) {
+    unsafe try self.init(matrix, depth: matrix.rows, columns: matrix.columns, execution.table.pack)
+  }
+
+  /// Packs the transpose of `matrix`, `[columns × depth]` row-major, as linear layers store it.
+  ///
+  /// - Throws: as ``init(_:on:)``.
+  /// - Complexity: one read, one write.
+  public init(transposing matrix: Matrix, on execution: Execution) throws(TarnError) {
+    unsafe try self.init(
+      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.packTransposed)
+  }
+
+  private init(
+    _ matrix: Matrix, depth: Int, columns: Int,
+    _ pack: @Sendable (MatrixView, UnsafeMutablePointer<Float>) -> Void
+  ) throws(TarnError) {
+    self.depth = depth
+    self.columns = columns
+    var packed = try Matrix(rows: 1, columns: PackedView.elementCount(depth: depth, columns: columns))
+    packed.withMutableView { target in
+      matrix.withView { source in
+        // SAFETY: the target holds elementCount elements.
+        unsafe pack(source, target.base)
+      }
+    }
+    self.packed = packed
+  }
+
+  @inline(__always)
+  package func withView<R, E>(_ body: (PackedView) throws(E) -> R) throws(E) -> R {
+    try packed.withView { view throws(E) -> R in
+      // SAFETY: the matrix holds elementCount elements.
+      try unsafe body(PackedView(view.base, depth: depth, columns: columns))
+    }
+  }
+}
+
+/// `c[first ..< first + a.rows] = activation(a·b + bias) + residual`.
+///
+/// Each element is summed by fused multiply-adds in increasing k in blocks of 384, block sums added
+/// in order (Docs: Numerics), so a row has the same bits alone and in any batch.
+///
+/// - Parameters:
+///   - a: `[rows × depth]`.
+///   - b: `depth × columns`, packed.
+///   - epilogue: bias `[1 × columns]`, residual `[rows × columns]`.
+///   - c: at least `first + rows` rows of `columns`.
+///   - first: the first row of `c` that is written.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `c` is touched.
+/// - Complexity: `2 · rows · depth · columns` operations; no allocation.
+public func matmul(
+  _ a: Matrix, _ b: PackedMatrix, epilogue: Epilogue = .none, into c: inout Matrix,
+  at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  try checkShape("matmul", "a", [a.rows, a.columns], [a.rows, b.depth])
+  if let bias = epilogue.bias {
+    try checkShape("matmul", "bias", [bias.rows, bias.columns], [1, b.columns])
+  }
+  if let residual = epilogue.residual {
+    try checkShape(
+      "matmul", "residual", [residual.rows, residual.columns], [a.rows, b.columns])
+  }
+  try checkTarget("matmul", c, first: first, rows: a.rows, columns: b.columns)
+  let rows = a.rows
+  let kernels = execution.table
+  a.withView { a in
+    b.withView { b in
+      withEpilogueView(epilogue) { epilogue in
+        c.withMutableView { c in
+          // SAFETY: shapes were checked above; c shares no memory with the others, since it is
+          // uniquely referenced. Ranges of rows or of panels write different elements.
+          let c = c[rows: first..<first + rows]
+          if rows >= 32 {
+            execution.forEachRange(rows, grain: kernels.tileRows * 2) { range in
+              unsafe withMatmulWorkspace { workspace in
+                unsafe kernels.matmul(
+                  a[rows: range], b, 0..<b.panelCount, epilogue[rows: range], c[rows: range],
+                  workspace)
+              }
+            }
+          } else {
+            execution.forEachRange(b.panelCount, grain: 1) { panels in
+              unsafe withMatmulWorkspace { workspace in
+                unsafe kernels.matmul(a, b, panels, epilogue, c, workspace)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Scratch of a matmul kernel, on the stack.
+@inline(__always)
+package func withMatmulWorkspace(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+  unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Blocking.matmulWorkspace) {
+    // SAFETY: a temporary allocation of more than zero elements has an address.
+    if let base = $0.baseAddress { unsafe body(base) }
+  }
+}
+
+private func withEpilogueView(_ epilogue: Epilogue, _ body: (EpilogueView) -> Void) {
+  func withResidual(_ view: EpilogueView) {
+    var view = view
+    if let residual = epilogue.residual {
+      residual.withView {
+        view.residual = $0
+        body(view)
+      }
+    } else {
+      body(view)
+    }
+  }
+  var view = unsafe EpilogueView(activation: epilogue.activation)
+  if let bias = epilogue.bias {
+    bias.withView {
+      unsafe view.bias = $0.base
+      withResidual(view)
+    }
+  } else {
+    withResidual(view)
+  }
+}
+
+extension EpilogueView {
+  /// The epilogue of rows `range`.
+  fileprivate subscript(rows range: Range<Int>) -> EpilogueView {
+    unsafe EpilogueView(
+      bias: bias, activation: activation, residual: residual.map { $0[rows: range] })
+  }
+}
+
+/// Throws unless `first ..< first + rows` lies in `target` and the columns agree.
+package func checkTarget(
+  _ operation: String, _ target: Matrix, first: Int, rows: Int, columns: Int
+) throws(TarnError) {
+  try checkShape(
+    operation, "target columns", [target.columns], [columns])
+  guard first >= 0, rows <= target.rows, first <= target.rows - rows else {
+    throw .invalidArgument(
+      operation: operation, argument: "first row", found: "\(first)",
+      expected: "\(rows) rows from it within the target's \(target.rows)")
+  }
+}

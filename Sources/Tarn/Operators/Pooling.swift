@@ -1,0 +1,205 @@
+// Pooling over tokens: masked mean, segment maximum, sliding maximum, and the embedding gather.
+
+internal import TarnKernelInterface
+
+/// `y[s] = (1 / |kept|) Σ x[t]` over the kept tokens t of each sequence s.
+///
+/// Tokens are summed in chunks of 256 counted from the sequence's own start, chunk sums are added in
+/// order, so a sequence has the same bits alone and in any batch.
+///
+/// - Parameters:
+///   - x: `[tokens × columns]`.
+///   - sequences: the ragged batch that `x` holds.
+///   - keep: one flag a token, or nil for all.
+///   - y: `[sequences × columns]`. A sequence with nothing kept gets 0/0 = NaN.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
+/// - Complexity: one read of `x`.
+public func maskedMean(
+  _ x: Matrix, over sequences: Ragged, keep: [Bool]? = nil, into y: inout Matrix,
+  on execution: Execution
+) throws(TarnError) {
+  try checkShape("maskedMean", "sequences", [sequences.rows], [x.rows])
+  if let keep { try checkShape("maskedMean", "keep", [keep.count], [x.rows]) }
+  try checkShape("maskedMean", "target", [y.rows, y.columns], [sequences.count, x.columns])
+  let kernels = execution.table
+  let wave = max(1, execution.threads) * 4
+  var partial = try Matrix(rows: wave, columns: x.columns)
+  for s in 0..<sequences.count {
+    let chunks = tokenChunks(sequences[s])
+    var firstChunk = 0
+    y.withMutableView { y in
+      // SAFETY: row s lies within y.
+      let target = unsafe y.row(s)
+      for j in 0..<x.columns { unsafe target[j] = 0 }
+    }
+    while firstChunk < chunks.count {
+      let count = min(wave, chunks.count - firstChunk)
+      x.withView { x in
+        partial.withMutableView { partial in
+          unsafe withOptionalFlags(keep) { keep in
+            nonisolated(unsafe) let keep = unsafe keep
+            let wave = chunks[firstChunk..<firstChunk + count]
+            execution.forEach(count) { i in
+              let rows = wave[wave.startIndex + i]
+              // SAFETY: chunks lie within the rows of x; each writes its own row of partial.
+              unsafe kernels.sumRows(
+                x[rows: rows], keep.map { unsafe $0 + rows.lowerBound }, partial.row(i))
+            }
+          }
+          y.withMutableView { y in
+            for i in 0..<count {
+              // SAFETY: rows s and i lie within y and partial, both of x.columns elements.
+              unsafe kernels.accumulate(
+                UnsafePointer(partial.row(i)), 1, 1, y.row(s), x.columns)
+            }
+          }
+        }
+      }
+      firstChunk += count
+    }
+    let kept = sequences[s].reduce(0) { $0 + (keep?[$1] ?? true ? 1 : 0) }
+    y.withMutableView { y in
+      // SAFETY: row s lies within y.
+      unsafe kernels.divide(y.row(s), Float(kept), y.columns)
+    }
+  }
+}
+
+/// The chunks of at most 256 rows in which reductions over a sequence go.
+package func tokenChunks(_ rows: Range<Int>) -> [Range<Int>] {
+  stride(from: rows.lowerBound, to: rows.upperBound, by: Blocking.tokens).map {
+    $0..<min($0 + Blocking.tokens, rows.upperBound)
+  }
+}
+
+/// Calls `body` with a pointer to the flags, or nil.
+@inline(__always)
+package func withOptionalFlags(_ flags: [Bool]?, _ body: (UnsafePointer<Bool>?) -> Void) {
+  if let flags {
+    unsafe flags.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+  } else {
+    body(nil)
+  }
+}
+
+/// `maxima[labels[t]] = max(maxima[labels[t]], x[t])` for each token t, in order.
+///
+/// Segment max-pooling (arXiv:2110.02442, section 3.2) with arbitrary labels: equal labels are one
+/// segment, wherever they lie. Start with maxima of -∞; call it tile after tile.
+///
+/// - Parameters:
+///   - x: `[tokens × columns]`.
+///   - labels: one row number of `maxima` a token.
+///   - maxima: `[segments × columns]`, updated.
+///   - execution: kernels and threads. Columns are divided among threads, so each segment sees its
+///     tokens in order.
+/// - Throws: ``TarnError`` for shapes and for a label outside `maxima`, before it is touched.
+/// - Complexity: one read of `x`. Exact; NaN in a segment gives NaN.
+public func segmentMax(
+  _ x: Matrix, labels: [Int32], into maxima: inout Matrix, on execution: Execution
+) throws(TarnError) {
+  try checkShape("segmentMax", "labels", [labels.count], [x.rows])
+  try checkShape("segmentMax", "target columns", [maxima.columns], [x.columns])
+  try checkIndices("segmentMax", "labels", labels, count: maxima.rows)
+  let kernels = execution.table
+  x.withView { x in
+    maxima.withMutableView { maxima in
+      unsafe labels.withUnsafeBufferPointer { labels in
+        guard let base = labels.baseAddress else { return }
+        nonisolated(unsafe) let labels = unsafe base
+        execution.forEachRange(x.columns, grain: 64) { columns in
+          // SAFETY: labels were checked; ranges write different columns.
+          let source = unsafe MatrixView(
+            x.base + columns.lowerBound, rows: x.rows, columns: columns.count,
+            rowStride: x.rowStride)
+          let target = unsafe MutableMatrixView(
+            maxima.base + columns.lowerBound, rows: maxima.rows, columns: columns.count,
+            rowStride: maxima.rowStride)
+          unsafe kernels.segmentMax(source, labels, target)
+        }
+      }
+    }
+  }
+}
+
+/// `y[t] = max x[u]` over `t - (w-1)/2 ≤ u ≤ t + w/2` within the sequence of t, stride 1.
+///
+/// Local max-pooling (arXiv:2110.02442, section 3.3) with w = 3. Positions outside the sequence are
+/// left out; they are not zero.
+///
+/// - Parameters:
+///   - x: `[tokens × columns]`.
+///   - sequences: the ragged batch that `x` holds.
+///   - window: the window w, at least 1.
+///   - y: `[tokens × columns]`.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError`` for shapes and for a window below 1, before `y` is touched.
+/// - Complexity: `window` reads from cache, one write. Exact; NaN in a window gives NaN.
+public func slidingMax(
+  _ x: Matrix, over sequences: Ragged, window: Int, into y: inout Matrix, on execution: Execution
+) throws(TarnError) {
+  try checkShape("slidingMax", "sequences", [sequences.rows], [x.rows])
+  try checkShape("slidingMax", "target", [y.rows, y.columns], [x.rows, x.columns])
+  guard window >= 1 else {
+    throw .invalidArgument(
+      operation: "slidingMax", argument: "window", found: "\(window)", expected: "at least 1")
+  }
+  let kernels = execution.table
+  x.withView { x in
+    y.withMutableView { y in
+      for s in 0..<sequences.count {
+        let rows = sequences[s]
+        execution.forEachRange(rows.count, grain: 32) { tokens in
+          // SAFETY: the sequence's rows lie within x and y; ranges write different rows.
+          kernels.slidingMax(x[rows: rows], window, tokens, y[rows: rows])
+        }
+      }
+    }
+  }
+}
+
+/// `y[first + i] = table[indices[i]]`, or that added to what `y` holds.
+///
+/// - Parameters:
+///   - table: `[entries × columns]`.
+///   - indices: one row number of `table` for each row that is written.
+///   - adding: whether rows are added.
+///   - y: at least `first + indices.count` rows of `columns`.
+///   - first: the first row of `y` that is written.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError`` for shapes and for an index outside `table`, before `y` is touched.
+/// - Complexity: one read, one write.
+public func gather(
+  _ table: Matrix, _ indices: ArraySlice<Int32>, adding: Bool = false, into y: inout Matrix,
+  at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  try checkTarget("gather", y, first: first, rows: indices.count, columns: table.columns)
+  try checkIndices("gather", "indices", indices, count: table.rows)
+  let kernels = execution.table
+  table.withView { table in
+    y.withMutableView { y in
+      unsafe indices.withUnsafeBufferPointer { indices in
+        guard let start = indices.baseAddress else { return }
+        nonisolated(unsafe) let base = unsafe start
+        execution.forEachRange(indices.count, grain: 64) { range in
+          // SAFETY: indices were checked; ranges write different rows.
+          unsafe kernels.gather(
+            table, base + range.lowerBound, adding,
+            y[rows: first + range.lowerBound..<first + range.upperBound])
+        }
+      }
+    }
+  }
+}
+
+/// Throws unless each index is a row number below `count`.
+package func checkIndices(
+  _ operation: String, _ argument: String, _ indices: some Collection<Int32>, count: Int
+) throws(TarnError) {
+  for (position, index) in indices.enumerated() where index < 0 || Int(index) >= count {
+    throw .indexOutOfRange(
+      operation: operation, argument: argument, position: position, found: Int(index),
+      count: count)
+  }
+}

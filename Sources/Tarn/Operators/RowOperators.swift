@@ -1,0 +1,115 @@
+// Operators that work on each row alone: layer norm, softmax, elementwise functions.
+
+public import TarnKernelInterface
+
+/// Rows that one chunk of a row operator holds at least, so that a fork pays.
+private let rowGrain = 16
+
+/// `y[first + i] = (v - mean(v)) · rstd(v) ∘ gain + bias` with `v = x[i] + residual[i]`.
+///
+///     mean = (1/d) Σ v[j]      rstd = 1 / sqrt((1/d) Σ (v[j] - mean)² + ε)
+///
+/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), biased variance, two passes.
+///
+/// - Parameters:
+///   - x: `[rows × d]`.
+///   - residual: `[rows × d]`, or nil.
+///   - gain: `[1 × d]`.
+///   - bias: `[1 × d]`.
+///   - epsilon: added to the variance; not negative.
+///   - y: at least `first + rows` rows of `d`.
+///   - first: the first row of `y` that is written.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError`` for shapes and for a negative or NaN epsilon, before `y` is touched.
+/// - Complexity: one read, one write; no allocation. NaN or ∞ in a row makes that row NaN.
+public func layerNorm(
+  _ x: Matrix, residual: Matrix? = nil, gain: Matrix, bias: Matrix, epsilon: Float,
+  into y: inout Matrix, at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  try checkShape("layerNorm", "gain", [gain.rows, gain.columns], [1, x.columns])
+  try checkShape("layerNorm", "bias", [bias.rows, bias.columns], [1, x.columns])
+  if let residual {
+    try checkShape(
+      "layerNorm", "residual", [residual.rows, residual.columns], [x.rows, x.columns])
+  }
+  guard epsilon >= 0 else {
+    throw .invalidArgument(
+      operation: "layerNorm", argument: "epsilon", found: "\(epsilon)", expected: "at least 0")
+  }
+  try checkTarget("layerNorm", y, first: first, rows: x.rows, columns: x.columns)
+  let rows = x.rows
+  let kernels = execution.table
+  func run(_ residual: MatrixView?) {
+    x.withView { x in
+      gain.withView { gain in
+        bias.withView { bias in
+          y.withMutableView { y in
+            // SAFETY: shapes were checked; ranges write different rows.
+            let y = y[rows: first..<first + rows]
+            execution.forEachRange(rows, grain: rowGrain) { range in
+              unsafe kernels.layerNorm(
+                x[rows: range], residual.map { $0[rows: range] }, gain.base, bias.base,
+                epsilon, y[rows: range])
+            }
+          }
+        }
+      }
+    }
+  }
+  if let residual {
+    residual.withView { run($0) }
+  } else {
+    run(nil)
+  }
+}
+
+/// `y[i, j] = exp(s·x[i, j] - m) / Σ_j exp(s·x[i, j] - m)` with `m = max_j s·x[i, j]`.
+///
+/// - Parameters:
+///   - x: `[rows × columns]`.
+///   - scale: the factor `s`.
+///   - y: `[rows × columns]`.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
+/// - Complexity: one read, one write, one exponential an element. -∞ gives 0; a row that is all -∞
+///   or holds NaN or +∞ becomes NaN.
+public func softmax(
+  _ x: Matrix, scale: Float = 1, into y: inout Matrix, on execution: Execution
+) throws(TarnError) {
+  try checkShape("softmax", "target", [y.rows, y.columns], [x.rows, x.columns])
+  let kernels = execution.table
+  x.withView { x in
+    y.withMutableView { y in
+      execution.forEachRange(x.rows, grain: rowGrain) { range in
+        // SAFETY: shapes were checked; ranges write different rows.
+        kernels.softmax(x[rows: range], scale, y[rows: range])
+      }
+    }
+  }
+}
+
+/// `y[i, j] = f(x[i, j])` for exp, tanh, erf, GELU in both forms, ReLU, sigmoid or SiLU.
+///
+/// - Parameters:
+///   - function: the function; its bound in ulp is stated at ``ElementwiseFunction``.
+///   - x: `[rows × columns]`.
+///   - y: `[rows × columns]`.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
+/// - Complexity: one read, one write; no allocation.
+public func elementwise(
+  _ function: ElementwiseFunction, _ x: Matrix, into y: inout Matrix, on execution: Execution
+) throws(TarnError) {
+  try checkShape("elementwise", "target", [y.rows, y.columns], [x.rows, x.columns])
+  let kernels = execution.table
+  let count = x.rows * x.columns
+  x.withView { x in
+    y.withMutableView { y in
+      execution.forEachRange(count, grain: 4096) { range in
+        // SAFETY: both hold count elements without gaps; ranges write different elements.
+        unsafe kernels.elementwise(
+          function, x.base + range.lowerBound, y.base + range.lowerBound, range.count)
+      }
+    }
+  }
+}

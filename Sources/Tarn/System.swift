@@ -1,0 +1,61 @@
+// The few questions that are put to the operating system.
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// The value of an environment variable, or nil.
+package func environmentVariable(_ name: String) -> String? {
+  // SAFETY: getenv returns nil or a terminated string, copied before anything can change it.
+  guard let value = unsafe getenv(name) else { return nil }
+  return unsafe String(cString: value)
+}
+
+/// The first megabyte of a small text file, or nil if it cannot be read.
+package func readTextFile(_ path: String) -> String? {
+  // SAFETY: fopen takes a terminated string; fread writes at most the buffer's size.
+  guard let file = unsafe fopen(path, "r") else { return nil }
+  defer { unsafe fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: 1 << 20)
+  let count = unsafe fread(&bytes, 1, bytes.count, file)
+  return String(decoding: bytes[..<count], as: UTF8.self)
+}
+
+/// Processors that this process may run on; on Darwin the performance cores.
+package func processorCount() -> Int {
+  #if canImport(Darwin)
+    var value: Int32 = 0
+    var size = MemoryLayout<Int32>.size
+    // SAFETY: size is the size of value.
+    if unsafe sysctlbyname("hw.perflevel0.physicalcpu", &value, &size, nil, 0) == 0, value > 0 {
+      return Int(value)
+    }
+    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  #else
+    // Cpus_allowed is the affinity mask as hexadecimal digits.
+    if let status = readTextFile("/proc/self/status"),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") })
+    {
+      let bits = line.dropFirst("Cpus_allowed:".count)
+        .compactMap(\.hexDigitValue).reduce(0) { $0 + $1.nonzeroBitCount }
+      if bits > 0 { return bits }
+    }
+    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  #endif
+}
+
+#if canImport(Darwin)
+  /// A string value of sysctl, empty if there is none.
+  func sysctlString(_ name: String) -> String {
+    var size = 0
+    // SAFETY: the first call asks for the size, the second writes at most that.
+    guard unsafe sysctlbyname(name, nil, &size, nil, 0) == 0, size > 0 else { return "" }
+    var bytes = [UInt8](repeating: 0, count: size)
+    guard unsafe sysctlbyname(name, &bytes, &size, nil, 0) == 0 else { return "" }
+    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  }
+#endif

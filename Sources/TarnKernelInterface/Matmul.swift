@@ -1,0 +1,78 @@
+// Arguments of the matmul kernels.
+
+/// Weights reordered for matmul: `depth × columns` in panels of ``panelWidth`` columns.
+///
+/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is as
+/// wide as it must be in multiples of 16; columns past the end are zero. One format serves all
+/// instruction sets.
+///
+/// ## Safety
+/// `base` must be readable for ``elementCount(depth:columns:)`` elements while the view is used.
+public struct PackedView: @unchecked Sendable {
+  public var base: UnsafePointer<Float>
+  public var depth: Int
+  public var columns: Int
+
+  @inlinable @inline(__always)
+  public init(_ base: UnsafePointer<Float>, depth: Int, columns: Int) {
+    self.base = base
+    self.depth = depth
+    self.columns = columns
+  }
+
+  /// Columns of a full panel.
+  @inlinable @inline(__always)
+  public static var panelWidth: Int { 48 }
+
+  @inlinable @inline(__always)
+  public var panelCount: Int { (columns &+ 47) / 48 }
+
+  /// Columns of panel `p`, rounded up to whole vectors: 48, or 16, 32 or 48 for the last.
+  @inlinable @inline(__always)
+  public func paddedWidth(_ p: Int) -> Int {
+    min(48, (columns &- 48 &* p &+ 15) & ~15)
+  }
+
+  /// Elements that the packed form of `depth × columns` takes.
+  @inlinable @inline(__always)
+  public static func elementCount(depth: Int, columns: Int) -> Int {
+    depth &* ((columns &+ 15) & ~15)
+  }
+}
+
+/// What happens to `A·B` on its way to C: `C = activation(A·B + bias) + residual`.
+public struct EpilogueView: @unchecked Sendable {
+  /// One value a column of C, or nil.
+  public var bias: UnsafePointer<Float>?
+  public var activation: ElementwiseFunction?
+  /// As many rows and columns as C, or nil. May be C itself only where the depth is at most 384.
+  public var residual: MatrixView?
+
+  @inlinable @inline(__always)
+  public init(
+    bias: UnsafePointer<Float>? = nil, activation: ElementwiseFunction? = nil,
+    residual: MatrixView? = nil
+  ) {
+    self.bias = bias
+    self.activation = activation
+    self.residual = residual
+  }
+
+  @inlinable @inline(__always)
+  public var isEmpty: Bool { bias == nil && activation == nil && residual == nil }
+}
+
+/// Sizes that all instruction sets share because the results depend on them.
+public enum Blocking {
+  /// Length of a k-block: summed from zero, block sums added in order.
+  @inlinable @inline(__always)
+  public static var depth: Int { 384 }
+
+  /// Tokens in a chunk of a reduction over tokens, counted from the sequence's own start.
+  @inlinable @inline(__always)
+  public static var tokens: Int { 256 }
+
+  /// Elements of workspace that one call of a matmul kernel needs.
+  @inlinable @inline(__always)
+  public static var matmulWorkspace: Int { 8 &* 48 }
+}

@@ -1,0 +1,30 @@
+// What happens to a finished tile of C while it is still in L1.
+
+import TarnKernelInterface
+
+/// `c = activation(c + bias) + residual` for one tile, in place.
+func apply(
+  _ epilogue: EpilogueView, row: Int, rows: Int, firstColumn: Int, columns: Int,
+  to c: MutableMatrixView
+) {
+  if let bias = epilogue.bias {
+    for i in row..<row &+ rows {
+      let target = c.row(i) + firstColumn
+      @inline(__always) func plus(_ x: Lanes, _ bias: Lanes) -> Lanes { x + bias }
+      map(target, bias + firstColumn, into: target, count: columns, plus)
+    }
+  }
+  if let activation = epilogue.activation {
+    for i in row..<row &+ rows {
+      let target = c.row(i) + firstColumn
+      elementwise(activation, target, target, columns)
+    }
+  }
+  if let residual = epilogue.residual {
+    for i in row..<row &+ rows {
+      let target = c.row(i) + firstColumn
+      @inline(__always) func plus(_ x: Lanes, _ y: Lanes) -> Lanes { x + y }
+      map(target, residual.row(i) + firstColumn, into: target, count: columns, plus)
+    }
+  }
+}

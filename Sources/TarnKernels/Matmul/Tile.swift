@@ -1,0 +1,77 @@
+// The register tile: the second of the two places where instruction sets differ.
+
+/// The largest register tile of this instruction set, `rows × (vectors · 16)` elements of C.
+///
+/// Accumulators, one row of B and one broadcast element of A must fit the register file:
+///
+///     AVX-512   8 × 3   24 accumulators, 3 for B, 1 for A, of 32 zmm
+///     AVX2      6 × 1   12 accumulators, 2 for B, 1 for A, of 16 ymm
+///     NEON      6 × 1   24 accumulators, 4 for B, 1 for A, of 32 registers
+///     SSE2      2 × 1    8 accumulators, 4 for B, 1 for A, of 16 xmm
+///
+/// The result does not depend on the tile: each element of C is one chain over k.
+enum TileShape {
+  #if TARN_AVX512
+    static var rows: Int { @inline(__always) get { 8 } }
+    static var vectors: Int { @inline(__always) get { 3 } }
+  #elseif TARN_AVX2 || arch(arm64)
+    static var rows: Int { @inline(__always) get { 6 } }
+    static var vectors: Int { @inline(__always) get { 1 } }
+  #else
+    static var rows: Int { @inline(__always) get { 2 } }
+    static var vectors: Int { @inline(__always) get { 1 } }
+  #endif
+}
+
+/// Calls the micro-kernel instantiated for `rows × vectors`.
+///
+/// ## Safety
+/// As ``Tile/multiply``. `1 ≤ rows ≤ TileShape.rows`, `1 ≤ vectors ≤ TileShape.vectors`.
+@inline(__always)
+func multiplyTile(
+  rows: Int, vectors: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>,
+  _ bStride: Int, depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, adding: Bool
+) {
+  #if TARN_AVX512
+    switch vectors &* 8 &+ rows {
+    case 32: Tile<8, 3, 24>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 31: Tile<7, 3, 21>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 30: Tile<6, 3, 18>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 29: Tile<5, 3, 15>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 28: Tile<4, 3, 12>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 27: Tile<3, 3, 9>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 26: Tile<2, 3, 6>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 25: Tile<1, 3, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 24: Tile<8, 2, 16>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 23: Tile<7, 2, 14>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 22: Tile<6, 2, 12>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 21: Tile<5, 2, 10>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 20: Tile<4, 2, 8>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 19: Tile<3, 2, 6>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 18: Tile<2, 2, 4>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 17: Tile<1, 2, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 16: Tile<8, 1, 8>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 15: Tile<7, 1, 7>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 14: Tile<6, 1, 6>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 13: Tile<5, 1, 5>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 12: Tile<4, 1, 4>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 11: Tile<3, 1, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 10: Tile<2, 1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    default: Tile<1, 1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    }
+  #elseif TARN_AVX2 || arch(arm64)
+    switch rows {
+    case 6: Tile<6, 1, 6>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 5: Tile<5, 1, 5>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 4: Tile<4, 1, 4>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 3: Tile<3, 1, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 2: Tile<2, 1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    default: Tile<1, 1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    }
+  #else
+    switch rows {
+    case 2: Tile<2, 1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    default: Tile<1, 1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    }
+  #endif
+}

@@ -1,0 +1,64 @@
+// Sums over tokens: the body of the masked mean.
+
+import TarnKernelInterface
+
+/// `sum[j] = Σ x[t, j]` over the kept rows, one chain in increasing t from zero.
+///
+/// - Parameters:
+///   - x: `[tokens × columns]`: one chunk (at most ``Blocking/tokens`` rows) of a sequence.
+///   - keep: one flag a row, or nil for all.
+///   - sum: `[columns]`, written.
+///
+/// Cost: one read of `x`; four rows a sweep, so the sum is loaded and stored once for four.
+func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutablePointer<Float>) {
+  for j in 0..<x.columns { sum[j] = 0 }
+  var t = 0
+  while t < x.rows {
+    if keep == nil && t &+ 4 <= x.rows {
+      addFour(x.row(t), x.row(t &+ 1), x.row(t &+ 2), x.row(t &+ 3), to: sum, count: x.columns)
+      t &+= 4
+    } else {
+      if keep?[t] ?? true {
+        @inline(__always) func plus(_ s: Lanes, _ x: Lanes) -> Lanes { s + x }
+        map(sum, x.row(t), into: sum, count: x.columns, plus)
+      }
+      t &+= 1
+    }
+  }
+}
+
+@inline(__always)
+private func addFour(
+  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>,
+  _ d: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int
+) {
+  var j = 0
+  while j &+ 16 <= count {
+    ((((Lanes(sum + j) + Lanes(a + j)) + Lanes(b + j)) + Lanes(c + j)) + Lanes(d + j)).store(sum + j)
+    j &+= 16
+  }
+  while j < count {
+    sum[j] = (((sum[j] + a[j]) + b[j]) + c[j]) + d[j]
+    j &+= 1
+  }
+}
+
+/// `y = factor · y + x`, to join chunk sums and running aggregates in order.
+func accumulate(
+  _ x: UnsafePointer<Float>, scale: Float, factor: Float, into y: UnsafeMutablePointer<Float>,
+  count: Int
+) {
+  let scale = Lanes(repeating: scale)
+  let factor = Lanes(repeating: factor)
+  @inline(__always) func joined(_ y: Lanes, _ x: Lanes) -> Lanes {
+    multiplyAdd(y, factor, x * scale)
+  }
+  map(y, x, into: y, count: count, joined)
+}
+
+/// `x = x / divisor`.
+func divide(_ x: UnsafeMutablePointer<Float>, by divisor: Float, count: Int) {
+  let divisor = Lanes(repeating: divisor)
+  @inline(__always) func divided(_ x: Lanes) -> Lanes { x / divisor }
+  map(x, into: x, count: count, divided)
+}

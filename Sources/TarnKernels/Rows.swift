@@ -1,0 +1,112 @@
+// The traversals: a row in vectors of sixteen, its tail in a vector that is filled up. Kernels pass
+// their formula as a local function marked `@inline(__always)`; it is inlined into whole registers.
+//
+// Sums have one order on all targets: vector i is added to accumulator i mod 4; then
+// (0 + 1) + (2 + 3), then the sixteen lanes by halving.
+
+/// `y[i] = f(x[i])`. `y` may be `x`.
+@inline(__always)
+func map(
+  _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int,
+  _ f: (Lanes) -> Lanes
+) {
+  var i = 0
+  while i &+ 16 <= count {
+    f(Lanes(x + i)).store(y + i)
+    i &+= 16
+  }
+  if i < count {
+    let rest = count &- i
+    f(Lanes(x + i, count: rest, fill: 0)).store(y + i, count: rest)
+  }
+}
+
+/// `z[i] = f(x[i], y[i])`. `z` may be `x` or `y`.
+@inline(__always)
+func map(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, into z: UnsafeMutablePointer<Float>,
+  count: Int, _ f: (Lanes, Lanes) -> Lanes
+) {
+  var i = 0
+  while i &+ 16 <= count {
+    f(Lanes(x + i), Lanes(y + i)).store(z + i)
+    i &+= 16
+  }
+  if i < count {
+    let rest = count &- i
+    f(Lanes(x + i, count: rest, fill: 0), Lanes(y + i, count: rest, fill: 0))
+      .store(z + i, count: rest)
+  }
+}
+
+/// `w[i] = f(x[i], y[i], z[i])`. `w` may be `x`, `y` or `z`.
+@inline(__always)
+func map(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ z: UnsafePointer<Float>,
+  into w: UnsafeMutablePointer<Float>, count: Int, _ f: (Lanes, Lanes, Lanes) -> Lanes
+) {
+  var i = 0
+  while i &+ 16 <= count {
+    f(Lanes(x + i), Lanes(y + i), Lanes(z + i)).store(w + i)
+    i &+= 16
+  }
+  if i < count {
+    let rest = count &- i
+    f(
+      Lanes(x + i, count: rest, fill: 0), Lanes(y + i, count: rest, fill: 0),
+      Lanes(z + i, count: rest, fill: 0)
+    ).store(w + i, count: rest)
+  }
+}
+
+/// The sum of `f(x[i])` in the order of this file. A tail lane past the end adds zero.
+@inline(__always)
+func sum(_ x: UnsafePointer<Float>, count: Int, _ f: (Lanes) -> Lanes) -> Float {
+  var s0 = Lanes.zero
+  var s1 = Lanes.zero
+  var s2 = Lanes.zero
+  var s3 = Lanes.zero
+  var i = 0
+  while i &+ 64 <= count {
+    s0 += f(Lanes(x + i))
+    s1 += f(Lanes(x + i + 16))
+    s2 += f(Lanes(x + i + 32))
+    s3 += f(Lanes(x + i + 48))
+    i &+= 64
+  }
+  var vector = 0
+  while i < count {
+    var term: Lanes
+    if i &+ 16 <= count {
+      term = f(Lanes(x + i))
+    } else {
+      let rest = count &- i
+      term = f(Lanes(x + i, count: rest, fill: 0))
+      for lane in rest..<16 { term[lane] = 0 }
+    }
+    switch vector {
+    case 0: s0 += term
+    case 1: s1 += term
+    case 2: s2 += term
+    default: s3 += term
+    }
+    vector &+= 1
+    i &+= 16
+  }
+  return ((s0 + s1) + (s2 + s3)).joined()
+}
+
+/// The largest `x[i]`; -∞ for an empty row; NaN if one is NaN.
+@inline(__always)
+func maximum(_ x: UnsafePointer<Float>, count: Int) -> Float {
+  var m = Lanes(repeating: -.infinity)
+  var i = 0
+  while i &+ 16 <= count {
+    m = m.maximum(Lanes(x + i))
+    i &+= 16
+  }
+  if i < count {
+    m = m.maximum(Lanes(x + i, count: count &- i, fill: -.infinity))
+  }
+  return m.joinedMaximum()
+}
