@@ -189,16 +189,38 @@ extension Matrix {
   ///
   /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)``.
   package mutating func copyRow(_ source: Int, to target: Int) throws(TarnError) {
-    guard (0..<rows).contains(source), (0..<rows).contains(target) else {
-      throw .invalidArgument(
-        operation: "copyRow", argument: "row", found: "\(source) to \(target)",
-        expected: "rows below \(rows)")
-    }
+    try Matrix.checkRows(source, of: rows, to: target, of: rows)
     withMutableView { view in
       // SAFETY: both rows hold columns elements; equal rows need no copy.
       if source != target {
         unsafe view.row(target).update(from: view.row(source), count: view.columns)
       }
+    }
+  }
+
+  /// Copies row `source` of another matrix over row `target`.
+  ///
+  /// - Throws: ``TarnError``, also if the columns differ.
+  package mutating func copyRow(
+    from other: Matrix, _ source: Int, to target: Int
+  ) throws(TarnError) {
+    try checkShape("copyRow", "columns", [other.columns], [columns])
+    try Matrix.checkRows(source, of: other.rows, to: target, of: rows)
+    other.withView { other in
+      withMutableView { view in
+        // SAFETY: both rows hold columns elements; the matrices share no storage any more.
+        unsafe view.row(target).update(from: other.row(source), count: view.columns)
+      }
+    }
+  }
+
+  private static func checkRows(
+    _ source: Int, of sources: Int, to target: Int, of targets: Int
+  ) throws(TarnError) {
+    guard (0..<sources).contains(source), (0..<targets).contains(target) else {
+      throw .invalidArgument(
+        operation: "copyRow", argument: "row", found: "\(source) to \(target)",
+        expected: "rows below \(sources) and \(targets)")
     }
   }
 }
