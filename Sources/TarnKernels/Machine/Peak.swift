@@ -1,31 +1,60 @@
 // What the machine can do at most: the denominator of every arithmetic figure.
 
-/// `iterations` rounds of multiply-adds on the accumulators of the register tile, no memory.
+/// `iterations` rounds of multiply-adds on independent accumulators, no memory.
+///
+/// Twelve registers' worth of chains or more, so that latency does not show: on AVX2 six vectors of
+/// sixteen lanes are twelve ymm; on SSE2 three are twelve xmm.
 ///
 /// - Returns: the number of operations done (a multiply-add counts two), and a value that keeps the
 ///   loop alive.
 func multiplyAddPeak(_ iterations: Int) -> (operations: Int, sink: Float) {
-  #if TARN_AVX512
-    return Peak<16>.run(iterations)
-  #elseif TARN_AVX2 || arch(arm64)
-    return Peak<6>.run(iterations)
-  #else
-    return Peak<3>.run(iterations)
+  let a = Lanes(repeating: 0.5)
+  let b = Lanes(repeating: Float(iterations) * 1e-30)
+  var s0 = b
+  var s1 = b + a
+  var s2 = s1 + a
+  #if TARN_AVX512 || TARN_AVX2 || arch(arm64)
+    var s3 = s2 + a
+    var s4 = s3 + a
+    var s5 = s4 + a
   #endif
-}
-
-private enum Peak<let count: Int> {
-  @inline(__always)
-  static func run(_ iterations: Int) -> (operations: Int, sink: Float) {
-    var sums = InlineArray<count, Lanes>(repeating: .zero)
-    let a = Lanes(repeating: Float(iterations) * 1e-30)
-    let b = Lanes(repeating: 0.5)
-    for i in 0..<count { sums[unchecked: i] = Lanes(repeating: Float(i)) }
-    for _ in 0..<iterations {
-      for i in 0..<count { sums[unchecked: i] = multiplyAdd(sums[unchecked: i], b, a) }
-    }
-    var sink = Lanes.zero
-    for i in 0..<count { sink += sums[unchecked: i] }
-    return (iterations &* count &* 32, sink.joined())
+  #if TARN_AVX512
+    var s6 = s5 + a
+    var s7 = s6 + a
+    var s8 = s7 + a
+    var s9 = s8 + a
+    var s10 = s9 + a
+    var s11 = s10 + a
+  #endif
+  var i = 0
+  while i < iterations {
+    s0 = multiplyAdd(s0, a, b)
+    s1 = multiplyAdd(s1, a, b)
+    s2 = multiplyAdd(s2, a, b)
+    #if TARN_AVX512 || TARN_AVX2 || arch(arm64)
+      s3 = multiplyAdd(s3, a, b)
+      s4 = multiplyAdd(s4, a, b)
+      s5 = multiplyAdd(s5, a, b)
+    #endif
+    #if TARN_AVX512
+      s6 = multiplyAdd(s6, a, b)
+      s7 = multiplyAdd(s7, a, b)
+      s8 = multiplyAdd(s8, a, b)
+      s9 = multiplyAdd(s9, a, b)
+      s10 = multiplyAdd(s10, a, b)
+      s11 = multiplyAdd(s11, a, b)
+    #endif
+    i &+= 1
   }
+  var total = s0 + s1 + s2
+  #if TARN_AVX512
+    let chains = 12
+    total += s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11
+  #elseif TARN_AVX2 || arch(arm64)
+    let chains = 6
+    total += s3 + s4 + s5
+  #else
+    let chains = 3
+  #endif
+  return (iterations &* chains &* 32, total.joined())
 }

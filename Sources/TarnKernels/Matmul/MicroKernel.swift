@@ -1,19 +1,26 @@
 // The only arithmetic of matmul: a tile of C in registers, one pass over k. Touches pointers.
 
-/// `rows × vectors` accumulators of sixteen lanes; `count == rows · vectors`.
+/// One row of a tile: up to three vectors of sixteen lanes, named so that each has a register.
+private struct LaneRow {
+  var v0 = Lanes.zero
+  var v1 = Lanes.zero
+  var v2 = Lanes.zero
+}
+
+/// A tile of `rows × (16 · vectors)` elements of C; `rows ≤ 8`, `vectors ≤ 3`.
 ///
-/// The accumulators stay in registers because every index is a literal after inlining: `step` is
-/// called once for each row that can exist, and the rows above `rows` fold away. (A loop over rows
-/// depends on full unrolling before the array is split into registers, which fails from about 28
-/// updates on.)
-struct Tile<let rows: Int, let vectors: Int, let count: Int> {
+/// The accumulators are eight variables of a struct of three vectors; what lies above `rows` and
+/// `vectors` folds away. Nothing is indexed at run time, so nothing is moved to memory. (An
+/// `InlineArray` does as well, but leaves specialisations of its initialiser behind: weak symbols
+/// of the standard library, which the linker would share between instruction sets.)
+enum Tile<let rows: Int, let vectors: Int> {
 
   /// `c = a · b`, or `c + a · b`, for one tile and one k-block.
   ///
-  ///     s[i, j] = a[i, 0]·b[0, j];  s[i, j] = fma(a[i, k], b[k, j], s[i, j])  for k = 1 … depth-1
+  ///     s[i, j] = 0;  s[i, j] = fma(a[i, k], b[k, j], s[i, j])  for k = 0 … depth-1
   ///     c[i, j] = s[i, j]           or   c[i, j] + s[i, j]
   ///
-  /// Limit: FMA throughput. Per k: `count` FMA, `vectors` loads, `rows` broadcasts.
+  /// Limit: FMA throughput. Per k: `rows · vectors` FMA, `vectors` loads, `rows` broadcasts.
   ///
   /// ## Safety
   /// Readable: `a[i·aStride + k]`, `b[k·bStride + 0 ..< 16·vectors]`. Writable:
@@ -23,60 +30,65 @@ struct Tile<let rows: Int, let vectors: Int, let count: Int> {
     _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int,
     _ depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ adding: Bool
   ) {
-    var sums = InlineArray<count, Lanes>(repeating: .zero)
+    var s0 = LaneRow()
+    var s1 = LaneRow()
+    var s2 = LaneRow()
+    var s3 = LaneRow()
+    var s4 = LaneRow()
+    var s5 = LaneRow()
+    var s6 = LaneRow()
+    var s7 = LaneRow()
     var bRow = b
     var k = 0
     while k < depth {
-      var bs = InlineArray<vectors, Lanes>(repeating: .zero)
-      for j in 0..<vectors { bs[unchecked: j] = Lanes(bRow + 16 &* j) }
-      step(0, &sums, bs, a + k, aStride)
-      step(1, &sums, bs, a + k, aStride)
-      step(2, &sums, bs, a + k, aStride)
-      step(3, &sums, bs, a + k, aStride)
-      step(4, &sums, bs, a + k, aStride)
-      step(5, &sums, bs, a + k, aStride)
-      step(6, &sums, bs, a + k, aStride)
-      step(7, &sums, bs, a + k, aStride)
+      var bs = LaneRow()
+      bs.v0 = Lanes(bRow)
+      if vectors > 1 { bs.v1 = Lanes(bRow + 16) }
+      if vectors > 2 { bs.v2 = Lanes(bRow + 32) }
+      step(0, &s0, bs, a + k, aStride)
+      step(1, &s1, bs, a + k, aStride)
+      step(2, &s2, bs, a + k, aStride)
+      step(3, &s3, bs, a + k, aStride)
+      step(4, &s4, bs, a + k, aStride)
+      step(5, &s5, bs, a + k, aStride)
+      step(6, &s6, bs, a + k, aStride)
+      step(7, &s7, bs, a + k, aStride)
       bRow += bStride
       k &+= 1
     }
-    write(0, sums, c, cStride, adding)
-    write(1, sums, c, cStride, adding)
-    write(2, sums, c, cStride, adding)
-    write(3, sums, c, cStride, adding)
-    write(4, sums, c, cStride, adding)
-    write(5, sums, c, cStride, adding)
-    write(6, sums, c, cStride, adding)
-    write(7, sums, c, cStride, adding)
+    write(0, s0, c, cStride, adding)
+    write(1, s1, c, cStride, adding)
+    write(2, s2, c, cStride, adding)
+    write(3, s3, c, cStride, adding)
+    write(4, s4, c, cStride, adding)
+    write(5, s5, c, cStride, adding)
+    write(6, s6, c, cStride, adding)
+    write(7, s7, c, cStride, adding)
   }
 
   /// Row `i` of the tile: one broadcast, `vectors` fused multiply-adds.
   @inline(__always)
   private static func step(
-    _ i: Int, _ sums: inout InlineArray<count, Lanes>, _ b: InlineArray<vectors, Lanes>,
-    _ a: UnsafePointer<Float>, _ aStride: Int
+    _ i: Int, _ s: inout LaneRow, _ b: LaneRow, _ a: UnsafePointer<Float>, _ aStride: Int
   ) {
     if i < rows {
       let x = Lanes(repeating: a[i &* aStride])
-      for j in 0..<vectors {
-        sums[unchecked: i &* vectors &+ j] = multiplyAdd(
-          x, b[unchecked: j], sums[unchecked: i &* vectors &+ j])
-      }
+      s.v0 = multiplyAdd(x, b.v0, s.v0)
+      if vectors > 1 { s.v1 = multiplyAdd(x, b.v1, s.v1) }
+      if vectors > 2 { s.v2 = multiplyAdd(x, b.v2, s.v2) }
     }
   }
 
   /// Row `i` of the tile goes to memory, added to what is there if `adding`.
   @inline(__always)
   private static func write(
-    _ i: Int, _ sums: InlineArray<count, Lanes>, _ c: UnsafeMutablePointer<Float>, _ cStride: Int,
-    _ adding: Bool
+    _ i: Int, _ s: LaneRow, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ adding: Bool
   ) {
     if i < rows {
-      for j in 0..<vectors {
-        let p = c + (i &* cStride &+ 16 &* j)
-        let sum = sums[unchecked: i &* vectors &+ j]
-        (adding ? Lanes(p) + sum : sum).store(p)
-      }
+      let p = c + i &* cStride
+      (adding ? Lanes(p) + s.v0 : s.v0).store(p)
+      if vectors > 1 { (adding ? Lanes(p + 16) + s.v1 : s.v1).store(p + 16) }
+      if vectors > 2 { (adding ? Lanes(p + 32) + s.v2 : s.v2).store(p + 32) }
     }
   }
 }

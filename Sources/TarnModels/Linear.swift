@@ -1,0 +1,69 @@
+// The two layers with weights that every model shares.
+
+internal import Tarn
+internal import TarnCheckpoints
+internal import TarnKernelInterface
+
+/// `y = activation(x·Wᵀ + b) + residual`, weights as linear layers store them: `[out × in]`.
+struct Linear: Sendable {
+  let weight: PackedMatrix
+  let bias: Matrix
+
+  /// Reads `NAME.weight` `[outputs × inputs]` and `NAME.bias` `[outputs]`.
+  init(
+    _ weights: WeightScope, _ name: String, inputs: Int, outputs: Int, on execution: Execution
+  ) throws(ModelError) {
+    self.init(
+      weight: try PackedMatrix.load(
+        weights, name + ".weight", outputs: outputs, inputs: inputs, on: execution),
+      bias: try weights.vector(name + ".bias", count: outputs, on: execution))
+  }
+
+  init(weight: PackedMatrix, bias: Matrix) {
+    self.weight = weight
+    self.bias = bias
+  }
+
+  /// Writes rows `first…` of `y`.
+  func callAsFunction(
+    _ x: Matrix, activation: ElementwiseFunction? = nil, residual: Matrix? = nil,
+    into y: inout Matrix, at first: Int = 0, on execution: Execution
+  ) throws(TarnError) {
+    try matmul(
+      x, weight, epilogue: Epilogue(bias: bias, activation: activation, residual: residual),
+      into: &y, at: first, on: execution)
+  }
+
+  /// A new matrix.
+  func callAsFunction(
+    _ x: Matrix, activation: ElementwiseFunction? = nil, on execution: Execution
+  ) throws(TarnError) -> Matrix {
+    var y = try Matrix(rows: x.rows, columns: weight.columns)
+    try self(x, activation: activation, into: &y, on: execution)
+    return y
+  }
+}
+
+/// Layer normalisation with gain and bias.
+struct LayerNorm: Sendable {
+  let gain: Matrix
+  let bias: Matrix
+  let epsilon: Float
+
+  /// Reads `NAME.weight` and `NAME.bias`, both `[size]`.
+  init(
+    _ weights: WeightScope, _ name: String, size: Int, epsilon: Float, on execution: Execution
+  ) throws(ModelError) {
+    gain = try weights.vector(name + ".weight", count: size, on: execution)
+    bias = try weights.vector(name + ".bias", count: size, on: execution)
+    self.epsilon = epsilon
+  }
+
+  /// Writes rows `first…` of `y`.
+  func callAsFunction(
+    _ x: Matrix, into y: inout Matrix, at first: Int = 0, on execution: Execution
+  ) throws(TarnError) {
+    try layerNorm(
+      x, gain: gain, bias: bias, epsilon: epsilon, into: &y, at: first, on: execution)
+  }
+}

@@ -1,0 +1,90 @@
+// The errors of the model layer.
+
+public import Tarn
+public import TarnCheckpoints
+public import TarnText
+
+/// What loading or calling a model rejects.
+public enum ModelError: Error, Sendable, CustomStringConvertible {
+  /// A file of the checkpoint is missing, malformed or does not fit the configuration.
+  case checkpoint(CheckpointError)
+  /// A text cannot be tokenized.
+  case text(TextError)
+  /// An operator rejected its arguments or the machine's settings are wrong.
+  case operation(TarnError)
+  /// A model type that this version does not implement.
+  case unknownModelType(directory: String, found: String, expected: [String])
+  /// The checkpoint has no weights for the head that was asked for.
+  case missingHead(directory: String, head: String, tensor: String)
+  /// A text without tokens.
+  case emptyText
+  /// A text in which no `[MASK]` is to be filled.
+  case noMask
+  /// A sequence without tokens.
+  case emptyInput(sequence: Int)
+  /// A list of an input is not as long as the ids.
+  case inputLength(sequence: Int, list: String, found: Int, expected: Int)
+  /// A number of an input is no row of its table.
+  case inputRange(sequence: Int, list: String, position: Int, found: Int, count: Int)
+  /// A file of raw inputs lacks a tensor.
+  case missingInput(file: String, tensor: String)
+  /// A tensor of raw inputs has the wrong shape.
+  case inputShape(file: String, tensor: String, found: [Int], expected: String)
+  /// A sequence has more tokens than positions.
+  case tooLong(sequence: Int, tokens: Int, limit: Int)
+
+  public var description: String {
+    switch self {
+    case .checkpoint(let error): error.description
+    case .text(let error): error.description
+    case .operation(let error): error.description
+    case .unknownModelType(let directory, let found, let expected):
+      "\(directory)/config.json: model type \(found) is not supported, expected "
+        + expected.joined(separator: " or ")
+    case .missingHead(let directory, let head, let tensor):
+      "\(directory): no \(head) head, the weights have no tensor \"\(tensor)\""
+    case .emptyText: "text: found no tokens, expected at least one"
+    case .noMask: "text: found no [MASK], expected at least one"
+    case .emptyInput(let sequence):
+      "input \(sequence): no tokens, expected at least one"
+    case .inputLength(let sequence, let list, let found, let expected):
+      "input \(sequence): \(list) has \(found) entries, expected \(expected)"
+    case .inputRange(let sequence, let list, let position, let found, let count):
+      "input \(sequence): \(list)[\(position)] is \(found), expected 0 to \(count - 1)"
+    case .missingInput(let file, let tensor):
+      "\(file): tensor \"\(tensor)\" is missing, expected it among the inputs"
+    case .inputShape(let file, let tensor, let found, let expected):
+      "\(file): tensor \"\(tensor)\" has shape \(found), expected \(expected)"
+    case .tooLong(let sequence, let tokens, let limit):
+      "input \(sequence): \(tokens) tokens, expected at most \(limit) positions; "
+        + "cut the text, or raise the number of positions so that the position table repeats"
+    }
+  }
+}
+
+/// Runs `body`, which only operators can fail, and turns their error into a model's.
+func operation<R>(_ body: () throws(TarnError) -> R) throws(ModelError) -> R {
+  do {
+    return try body()
+  } catch {
+    throw .operation(error)
+  }
+}
+
+/// Runs `body`, which only a checkpoint can fail, and turns its error into a model's.
+func checkpoint<R>(_ body: () throws(CheckpointError) -> R) throws(ModelError) -> R {
+  do {
+    return try body()
+  } catch {
+    throw .checkpoint(error)
+  }
+}
+
+/// Runs `body`, which only a text can fail, and turns its error into a model's.
+func text<R>(_ body: () throws(TextError) -> R) throws(ModelError) -> R {
+  do {
+    return try body()
+  } catch {
+    throw .text(error)
+  }
+}

@@ -1,0 +1,34 @@
+// How a model is loaded and run.
+
+public import Tarn
+public import TarnCheckpoints
+
+/// Options that every model takes.
+public struct ModelOptions: Sendable {
+  /// Nil: TARN_ISA if it is set, else the fastest available.
+  public var instructionSet: InstructionSet?
+  /// At most this many threads for one call; nil: TARN_NUM_THREADS if it is set, else all cores.
+  public var threads: Int?
+  /// Positions that are allowed. Beyond the stored table, row p is row p mod the table's rows.
+  /// Nil: the stored table's rows.
+  public var maxPositions: Int?
+  /// Whether weights are read through a mapping or into memory.
+  public var loading: Loading
+
+  /// Options; see the properties.
+  public init(
+    instructionSet: InstructionSet? = nil, threads: Int? = nil, maxPositions: Int? = nil,
+    loading: Loading = .mapped
+  ) {
+    self.instructionSet = instructionSet
+    self.threads = threads
+    self.maxPositions = maxPositions
+    self.loading = loading
+  }
+
+  func execution() throws(ModelError) -> Execution {
+    try operation { () throws(TarnError) in
+      try Execution(instructionSet: instructionSet, threads: threads)
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// PoNet's token mixing: global aggregation, segment maximum, local maximum, fusion.
+// Equations and names side by side: Docs, page PoNet.
+
+internal import Tarn
+internal import TarnCheckpoints
+internal import TarnKernelInterface
+
+/// The five projections of one layer.
+struct PoNetMixing: Sendable {
+  let query: Linear
+  let keys: AggregationKeys
+  let output: Linear
+  let local: Linear
+  let segment: Linear
+
+  /// The projections' names in the checkpoint.
+  struct Names {
+    var query = "dense_q"
+    var key = "dense_k"
+    var output = "dense_o"
+    var local = "dense_local"
+    var segment = "dense_segment"
+  }
+
+  init(
+    _ weights: WeightScope, size d: Int, heads: Int, names: Names = Names(),
+    on execution: Execution
+  ) throws(ModelError) {
+    query = try Linear(weights, names.query, inputs: d, outputs: d, on: execution)
+    let key = try weights.matrix(names.key + ".weight", rows: d, columns: d, on: execution)
+    let keyBias = try weights.vector(names.key + ".bias", count: d, on: execution)
+    keys = try operation { () throws(TarnError) in
+      try AggregationKeys(weight: key, bias: keyBias, heads: heads, on: execution)
+    }
+    output = try Linear(weights, names.output, inputs: d, outputs: d, on: execution)
+    local = try Linear(weights, names.local, inputs: d, outputs: d, on: execution)
+    segment = try Linear(weights, names.segment, inputs: d, outputs: d, on: execution)
+  }
+
+  /// q = W_q·mean(x) + b_q, then one attention over x for each head: `[sequences × d]`.
+  func globalValues(
+    _ x: Matrix, _ rows: TokenRows, layer: Int, trace: LayerTrace?, on execution: Execution
+  ) throws(TarnError) -> Matrix {
+    let count = rows.sequences.count
+    var mean = try Matrix(rows: count, columns: x.columns)
+    try maskedMean(x, over: rows.sequences, keep: rows.keep, into: &mean, on: execution)
+    let q = try query(mean, on: execution)  // [sequences × d]
+    var v = try Matrix(rows: count, columns: x.columns)
+    var probabilities: Matrix? =
+      trace == nil ? nil : try Matrix(rows: keys.heads, columns: x.rows)
+    try globalAggregation(
+      x, over: rows.sequences, keep: rows.keep, queries: q, keys: keys, into: &v,
+      probabilities: &probabilities, on: execution)
+    trace?(.query, layer, 0, q)
+    trace?(.globalValue, layer, 0, v)
+    if let probabilities { trace?(.attention, layer, 0, probabilities) }
+    return v
+  }
+
+  /// The maximum of `segment(x)` in each segment: `[segments + 1 × d]`.
+  func segmentMaxima(
+    _ x: Matrix, _ rows: TokenRows, _ tile: inout Tile, on execution: Execution
+  ) throws(TarnError) -> Matrix {
+    var maxima = try Matrix(rows: rows.segmentStart.count, columns: x.columns)
+    try maxima.fillRows(rows.segmentStart)
+    for tokens in Tile.ranges(x.rows) {
+      try segment(x.rows(tokens), into: &tile.output, on: execution)
+      try segmentMax(
+        tile.output.rows(0..<tokens.count), labels: Array(rows.plan.labels[tokens]),
+        into: &maxima, on: execution)
+    }
+    return maxima
+  }
+
+  /// Projects `tokens` of x for the window, with a row more at each end.
+  ///
+  /// The row before the tile is the last row of the tile before: it was projected from x before x
+  /// was overwritten. Call it for tile after tile.
+  func projectLocal(
+    _ x: Matrix, _ tokens: Range<Int>, _ tile: inout Tile, on execution: Execution
+  ) throws(TarnError) {
+    if tokens.lowerBound > 0 { try tile.local.copyRow(Tile.rows, to: 0) }
+    let end = min(tokens.upperBound + 1, x.rows)
+    try local(x.rows(tokens.lowerBound..<end), into: &tile.local, at: 1, on: execution)
+  }
+
+  /// The mixed rows c of `tokens`, into `tile.output`.
+  func mix(
+    _ x: Matrix, _ tokens: Range<Int>, _ rows: TokenRows, global v: Matrix, maxima: Matrix,
+    _ tile: inout Tile, layer: Int, trace: LayerTrace?, on execution: Execution
+  ) throws(TarnError) {
+    try projectLocal(x, tokens, &tile, on: execution)
+    try output(x.rows(tokens), into: &tile.output, on: execution)
+    try neighbourMax(
+      tile.local, rows.neighbours[tokens], fill: TokenRows.fill, into: &tile.window,
+      on: execution)
+    if let trace {
+      let count = tokens.count
+      trace(
+        .segment, layer, tokens.lowerBound,
+        try PoNetMixing.pooledRows(rows.plan, tokens, on: execution) {
+          (t: Int) in maxima.rows(Int(rows.plan.labels[t])..<Int(rows.plan.labels[t]) + 1)
+        })
+      trace(
+        .local, layer, tokens.lowerBound,
+        try PoNetMixing.pooledRows(rows.plan, tokens, on: execution) {
+          (t: Int) in tile.window.rows(t - tokens.lowerBound..<t - tokens.lowerBound + 1)
+        })
+      try fuse(
+        rows.plan, tokens, global: v, maxima: maxima, local: tile.window, into: &tile.output,
+        on: execution)
+      trace(.context, layer, tokens.lowerBound, tile.output.rows(0..<count))
+      return
+    }
+    try fuse(
+      rows.plan, tokens, global: v, maxima: maxima, local: tile.window, into: &tile.output,
+      on: execution)
+  }
+
+  /// The rows that a pooling brings to the fusion: zero where a token takes its global value only.
+  private static func pooledRows(
+    _ plan: FusionPlan, _ tokens: Range<Int>, on execution: Execution, _ row: (Int) -> Matrix
+  ) throws(TarnError) -> Matrix {
+    var elements: [Float] = []
+    var columns = 0
+    for t in tokens {
+      let values = row(t).elements
+      columns = values.count
+      elements += plan.kinds[t] == .full ? values : Array(repeating: 0, count: columns)
+    }
+    return try Matrix(rows: tokens.count, columns: columns, elements)
+  }
+}
+
+/// Scratch for one tile of tokens: what a layer holds beside the hidden states.
+struct Tile {
+  /// Tokens of a tile. Results do not depend on it.
+  static let rows = 512
+
+  /// `[512 × d]`: segment(x), then o, then the mixed rows.
+  var output: Matrix
+  /// `[514 × d]`: local(x) with a row more at each end.
+  var local: Matrix
+  /// `[512 × d]`: window maxima, then sums before a layer norm.
+  var window: Matrix
+  /// `[512 × d]`: the rows between attention and feed-forward.
+  var attended: Matrix
+  /// `[512 × f]`: the feed-forward's inner rows.
+  var inner: Matrix
+
+  init(tokens: Int, size d: Int, inner f: Int) throws(TarnError) {
+    let rows = min(tokens, Tile.rows)
+    output = try Matrix(rows: rows, columns: d)
+    local = try Matrix(rows: rows + 2, columns: d)
+    window = try Matrix(rows: rows, columns: d)
+    attended = try Matrix(rows: rows, columns: d)
+    inner = try Matrix(rows: rows, columns: f)
+  }
+
+  static func ranges(_ count: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: rows).map { $0..<min($0 + rows, count) }
+  }
+}
+
+/// The inner values of a layer that a caller may ask for.
+enum LayerValue {
+  case hidden, attention, query, globalValue, segment, local, context, attentionOutput
+}
+
+/// Receives inner values: which, the layer, the first token row, the rows.
+typealias LayerTrace = (LayerValue, Int, Int, Matrix) -> Void

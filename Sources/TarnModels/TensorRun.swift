@@ -1,0 +1,269 @@
+// Raw tensors in, every hidden state and head output out: what `tarn run` and the fixture tests do.
+
+public import TarnCheckpoints
+internal import Tarn
+
+/// A tensor with its name; elements row-major.
+public struct NamedTensor: Sendable {
+  /// The name, as fixtures spell it.
+  public var name: String
+  /// Sizes, outermost first.
+  public var shape: [Int]
+  /// `shape` multiplied elements.
+  public var values: [Float]
+  /// The input tensor that says which rows are real, if rows can be masked.
+  public var mask: [Bool]?
+}
+
+/// A batch of padded inputs, `[batch × n]` row after row, read from a safetensors file.
+struct PaddedInputs {
+  var file: SafetensorsFile
+  var batch: Int
+  var length: Int
+
+  init(_ file: SafetensorsFile, shapeOf name: String) throws(ModelError) {
+    guard let info = file[TensorName(name)] else {
+      throw .missingInput(file: file.path, tensor: name)
+    }
+    guard info.shape.count == 2, info.shape[1] > 0 else {
+      throw .inputShape(
+        file: file.path, tensor: name, found: info.shape, expected: "[batch, positions]")
+    }
+    self.file = file
+    batch = info.shape[0]
+    length = info.shape[1]
+  }
+
+  /// The rows of an integer tensor, or nil if the file has none of that name.
+  func integers(_ name: String) throws(ModelError) -> [[Int]]? {
+    guard let info = try checkedInfo(name) else { return nil }
+    let values = try checkpoint { () throws(CheckpointError) in try file.integers(of: info) }
+    return (0..<batch).map { Array(values[$0 * length..<($0 + 1) * length]) }
+  }
+
+  /// The rows of a mask of integers or floats: real where it is at least `threshold`.
+  func mask(_ name: String, threshold: Float) throws(ModelError) -> [[Bool]]? {
+    guard let info = try checkedInfo(name) else { return nil }
+    let values =
+      if info.elementType.isFloatingPoint {
+        try checkpoint { () throws(CheckpointError) in try file.floats(of: info) }
+      } else {
+        try checkpoint { () throws(CheckpointError) in try file.integers(of: info) }
+          .map { Float($0) }
+      }
+    return (0..<batch).map { s in
+      values[s * length..<(s + 1) * length].map { $0 >= threshold }
+    }
+  }
+
+  private func checkedInfo(_ name: String) throws(ModelError) -> TensorInfo? {
+    guard let info = file[TensorName(name)] else { return nil }
+    guard info.shape == [batch, length] else {
+      throw .inputShape(
+        file: file.path, tensor: name, found: info.shape, expected: "[\(batch), \(length)]")
+    }
+    return info
+  }
+}
+
+extension LoadedModel {
+  /// Runs the model on raw tensors.
+  ///
+  /// - Parameters:
+  ///   - inputs: `input_ids` and, if present, `attention_mask`, `token_type_ids`, `segment_ids`,
+  ///     `position_ids`, each `[batch × n]`; `input_ids_0`, `mask_0` (and `_1`) for a Long Range
+  ///     Arena model.
+  /// - Returns: hidden states, attention probabilities, layer 0's inner values and head outputs in
+  ///   the padded shape of the inputs. Rows that are not computed are zero.
+  /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.
+  public func run(_ inputs: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
+    switch self {
+    case .poNet(let model): try model.run(inputs)
+    case .longRangeArena(let model): try model.run(inputs)
+    }
+  }
+}
+
+/// Rows of a ragged batch at their places in a padded tensor.
+struct Padding {
+  var rows: TokenRows
+  var batch: Int
+  var length: Int
+  var mask: [Bool]
+
+  /// `[batch × n × columns]`; zero where a position has no row.
+  func padded(_ name: String, _ x: Matrix, firstRow: Int = 0) -> NamedTensor {
+    var tensor = NamedTensor(
+      name: name, shape: [batch, length, x.columns],
+      values: Array(repeating: 0, count: batch * length * x.columns), mask: mask)
+    place(x, firstRow: firstRow, in: &tensor)
+    return tensor
+  }
+
+  /// Writes rows `firstRow…` of the ragged batch.
+  func place(_ x: Matrix, firstRow: Int, in tensor: inout NamedTensor) {
+    let columns = x.columns
+    let elements = x.elements
+    for i in 0..<x.rows {
+      let row = firstRow + i
+      let position =
+        Int(rows.plan.sequences[row]) * length + Int(rows.inputPositions[row])
+      tensor.values.replaceSubrange(
+        position * columns..<(position + 1) * columns,
+        with: elements[i * columns..<(i + 1) * columns])
+    }
+  }
+}
+
+extension PoNetModel {
+  func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
+    let padded = try PaddedInputs(file, shapeOf: "input_ids")
+    let ids = try padded.integers("input_ids") ?? []
+    let mask = try padded.mask("attention_mask", threshold: 1)
+    let types = try padded.integers("token_type_ids")
+    let segments = try padded.integers("segment_ids")
+    let positions = try padded.integers("position_ids")
+    let inputs = ids.indices.map { i in
+      PoNetInput(
+        ids: ids[i], tokenTypes: types?[i], segments: segments?[i], positions: positions?[i],
+        mask: mask?[i])
+    }
+    let rows = try tokenRows(inputs)
+    let padding = Padding(
+      rows: rows, batch: padded.batch, length: padded.length,
+      mask: mask?.flatMap { $0 } ?? Array(repeating: true, count: padded.batch * padded.length))
+    return try operation { () throws(TarnError) in try outputs(rows, padding) }
+  }
+
+  private func outputs(
+    _ rows: TokenRows, _ padding: Padding
+  ) throws(TarnError) -> [NamedTensor] {
+    var results: [NamedTensor] = []
+    var inner: [String: NamedTensor] = [:]
+    var order: [String] = []
+    let batch = padding.batch
+    let d = configuration.hiddenSize
+    let heads = configuration.heads
+    let h = try encoder(
+      rows,
+      trace: { value, layer, first, x in
+        switch value {
+        case .hidden: results.append(padding.padded("hidden_states.\(layer)", x))
+        case .attention:
+          results.append(padding.attention("attention_probs.\(layer)", x))
+        case .query, .globalValue:
+          guard layer == 0 else { return }
+          results.append(
+            NamedTensor(
+              name: "trace.layer0.\(value == .query ? "q" : "v")",
+              shape: [batch, heads, d / heads], values: x.elements))
+        case .segment, .local, .context, .attentionOutput:
+          guard layer == 0, let name = value.traceName else { return }
+          if inner[name] == nil {
+            order.append(name)
+            inner[name] = padding.padded(name, x, firstRow: first)
+          } else {
+            padding.place(x, firstRow: first, in: &inner[name, default: padding.padded(name, x)])
+          }
+        }
+      }, on: execution)
+    results += order.compactMap { inner[$0] }
+    let first = try PoNetEncoder.firstRows(of: h, rows, on: execution)
+    if let pooler = self.heads.pooler {
+      let pooled = try pooler(first, on: execution)
+      results.append(
+        NamedTensor(name: "pooler_output", shape: [batch, d], values: pooled.elements))
+      if let classifier = self.heads.classifier {
+        let logits = try classifier(pooled, on: execution)
+        results.append(
+          NamedTensor(name: "logits", shape: [batch, logits.columns], values: logits.elements))
+      }
+      if let sentenceStructure = self.heads.sentenceStructure {
+        let logits = try sentenceStructure(pooled, on: execution)
+        results.append(
+          NamedTensor(
+            name: "seq_relationship_logits", shape: [batch, 3], values: logits.elements))
+      }
+    } else if let classifier = self.heads.classifier {
+      results.append(padding.padded("logits", try classifier(h, on: execution)))
+    }
+    if let head = self.heads.maskedLanguageModel {
+      results.append(padding.padded("prediction_logits", try head(h, on: execution)))
+    }
+    return results
+  }
+
+}
+
+extension LayerValue {
+  /// The name of an inner value in the outputs of a run.
+  fileprivate var traceName: String? {
+    switch self {
+    case .segment: "trace.layer0.segment"
+    case .local: "trace.layer0.local"
+    case .context: "trace.layer0.context"
+    case .attentionOutput: "trace.layer0.attention_output"
+    case .hidden, .attention, .query, .globalValue: nil
+    }
+  }
+}
+
+extension Padding {
+  /// `[batch × heads × n]` from `[heads × rows]`.
+  fileprivate func attention(_ name: String, _ x: Matrix) -> NamedTensor {
+    var values = [Float](repeating: 0, count: batch * x.rows * length)
+    let elements = x.elements
+    for h in 0..<x.rows {
+      for row in 0..<x.columns {
+        let s = Int(rows.plan.sequences[row])
+        values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
+          elements[h * x.columns + row]
+      }
+    }
+    var spread: [Bool] = []
+    for s in 0..<batch {
+      for _ in 0..<x.rows { spread += mask[s * length..<(s + 1) * length] }
+    }
+    return NamedTensor(
+      name: name, shape: [batch, x.rows, length], values: values, mask: spread)
+  }
+}
+
+extension LongRangeArenaModel {
+  func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
+    var results: [NamedTensor] = []
+    var pools: [Matrix] = []
+    for k in 0..<(isDual ? 2 : 1) {
+      let padded = try PaddedInputs(file, shapeOf: "input_ids_\(k)")
+      let ids = try padded.integers("input_ids_\(k)") ?? []
+      let mask = try padded.mask("mask_\(k)", threshold: 0.5) ?? ids.map { $0.map { $0 != 0 } }
+      let inputs = ids.indices.map { prepared(ids[$0], mask: mask[$0]) }
+      let (rows, states) = try states(inputs, keepsAll: true)
+      let padding = Padding(
+        rows: rows, batch: padded.batch, length: padded.length,
+        mask: inputs.flatMap { $0.mask ?? [] })
+      for (i, state) in states.enumerated() {
+        results.append(padding.padded("hidden_states_\(k).\(i)", state))
+      }
+      let last = states[states.count - 1]
+      let pooled = try operation { () throws(TarnError) in
+        try pool(last, rows, lengths: inputs.map(\.ids.count))
+      }
+      results.append(
+        NamedTensor(
+          name: "pooled_\(k)", shape: [padded.batch, pooled.columns], values: pooled.elements))
+      pools.append(pooled)
+    }
+    let logits = try operation { () throws(TarnError) in
+      if isDual, pools[0].rows != pools[1].rows {
+        throw TarnError.shapeMismatch(
+          operation: "run", argument: "input_ids_1", found: [pools[1].rows],
+          expected: [pools[0].rows])
+      }
+      return try logits(isDual ? try paired(pools[0], pools[1]) : pools[0])
+    }
+    results.append(
+      NamedTensor(name: "logits", shape: [logits.rows, logits.columns], values: logits.elements))
+    return results
+  }
+}
