@@ -34,8 +34,9 @@ struct ASCIIClasses: Sendable {
       } else {
         classes[byte] = Self.letter
       }
-      if options.lowercases, let lower = tables.lowercase(of: UInt32(byte)).first {
-        folding[byte] = UInt8(truncatingIfNeeded: lower)
+      let lower = tables.lowercase(of: UInt32(byte))
+      if options.lowercases, lower.count == 1 {
+        folding[byte] = UInt8(truncatingIfNeeded: lower[0])
       }
     }
     for byte in specialStarts { classes[Int(byte)] |= Self.special }

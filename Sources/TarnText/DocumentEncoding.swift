@@ -1,10 +1,10 @@
 /// A long text as a segment-pooling model reads it: tokens, and the segment each belongs to.
 public struct DocumentEncoding: Sendable, Equatable {
   /// The tokens, `[CLS] text [SEP]`.
-  public internal(set) var encoding: Encoding
+  public let encoding: Encoding
   /// A segment number for each token: 0 for `[CLS]`, from 1 for the sentences, last plus 1 for
   /// `[SEP]`. A sentence without tokens uses its number up.
-  public internal(set) var segmentIDs: [Int32]
+  public let segmentIDs: [Int32]
 }
 
 /// How a text is cut into the segments of a ``DocumentEncoding``.
@@ -31,7 +31,8 @@ extension WordPieceTokenizer {
   ///   - segmentation: how to find its segments.
   ///   - maxLength: the greatest number of tokens, `[CLS]` and `[SEP]` included; nil for any.
   /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``,
-  ///   ``TextError/invalidSegmentStart(index:found:allowed:)``.
+  ///   ``TextError/invalidSegmentStart(index:found:allowed:)``,
+  ///   ``TextError/textTooLong(bytes:limit:)``.
   public func encodeDocument(
     _ text: String, segmentation: DocumentSegmentation = .sentences, maxLength: Int? = nil
   ) throws(TextError) -> DocumentEncoding {
@@ -60,16 +61,19 @@ extension WordPieceTokenizer {
   /// - Parameters:
   ///   - sentences: the text, divided by any rule.
   ///   - maxLength: the greatest number of tokens, `[CLS]` and `[SEP]` included; nil for any.
-  /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``.
+  /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``,
+  ///   ``TextError/textTooLong(bytes:limit:)``.
   public func encodeDocument(
     sentences: [String], maxLength: Int? = nil
   ) throws(TextError) -> DocumentEncoding {
-    let room = try room(of: maxLength, template: 2) ?? .max
-    var scanner = PieceScanner(self)
+    let room = try room(of: maxLength, template: 2)
+    let bytes = sentences.reduce(0) { $0 + $1.utf8.count }
+    var scanner = PieceScanner(self, template: clsID, bytes: bytes, limit: room)
     var ends: [Int] = []
-    for sentence in sentences where scanner.pieces.count <= room {
+    for sentence in sentences where !scanner.isFull {
       let bytes = sentence.utf8.span
-      scanner.scan(bytes, 0..<bytes.count, firstScalar: 0, limit: room)
+      try validateLength(bytes)
+      scanner.scan(bytes, 0..<bytes.count, firstScalar: 0)
       ends.append(scanner.pieces.count)
     }
     return numbered(scanner.pieces, ends: ends, room: room)
@@ -78,7 +82,8 @@ extension WordPieceTokenizer {
   private func encodeDocument(
     _ text: borrowing Span<UInt8>, _ segmentation: DocumentSegmentation, _ maxLength: Int?
   ) throws(TextError) -> DocumentEncoding {
-    let room = try room(of: maxLength, template: 2) ?? .max
+    let room = try room(of: maxLength, template: 2)
+    try validateLength(text)
     var starts: [TextPosition]
     switch segmentation {
     case .sentences: starts = SentenceSplitter.positions(in: text)
@@ -89,11 +94,11 @@ extension WordPieceTokenizer {
     if starts.isEmpty { starts = [TextPosition()] }
     starts[0] = TextPosition()
 
-    var scanner = PieceScanner(self)
+    var scanner = PieceScanner(self, template: clsID, bytes: text.count, limit: room)
     var ends: [Int] = []
-    for (index, start) in starts.enumerated() where scanner.pieces.count <= room {
+    for (index, start) in starts.enumerated() where !scanner.isFull {
       let end = index + 1 < starts.count ? starts[index + 1].utf8 : text.count
-      scanner.scan(text, start.utf8..<end, firstScalar: start.scalar, limit: room)
+      scanner.scan(text, start.utf8..<end, firstScalar: start.scalar)
       ends.append(scanner.pieces.count)
     }
     return numbered(scanner.pieces, ends: ends, room: room)
@@ -117,21 +122,22 @@ extension WordPieceTokenizer {
     return positions
   }
 
-  /// Frames the first `room` pieces and numbers them by the piece at which each segment ends.
+  /// Keeps the first `room` pieces after the opening token, closes them, and numbers them by the
+  /// counts at which the segments end.
   private func numbered(_ pieces: Pieces, ends: [Int], room: Int) -> DocumentEncoding {
-    let count = min(pieces.count, room)
-    var encoding = Encoding(capacity: count + 2)
-    encoding.append(template: clsID, typeID: options.clsTypeID)
-    encoding.append(pieces, 0..<count, typeID: 0)
-    encoding.append(template: sepID, typeID: 0)
+    var pieces = pieces
+    let count = pieces.count - 1 > room ? room + 1 : pieces.count
+    pieces.shorten(to: count)
+    pieces.append(template: sepID)
 
     var segmentIDs: [Int32] = [0]
-    segmentIDs.reserveCapacity(count + 2)
-    for (index, end) in ends.enumerated() where segmentIDs.count <= count {
+    segmentIDs.reserveCapacity(count + 1)
+    for (index, end) in ends.enumerated() where segmentIDs.count < count {
       let number = Int32(truncatingIfNeeded: index + 1)
-      segmentIDs += repeatElement(number, count: min(end, count) + 1 - segmentIDs.count)
+      segmentIDs += repeatElement(number, count: min(end, count) - segmentIDs.count)
     }
     segmentIDs.append(segmentIDs[segmentIDs.count - 1] &+ 1)
-    return DocumentEncoding(encoding: encoding, segmentIDs: segmentIDs)
+    return DocumentEncoding(
+      encoding: Encoding(pieces, clsTypeID: options.clsTypeID), segmentIDs: segmentIDs)
   }
 }

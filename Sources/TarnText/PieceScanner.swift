@@ -13,15 +13,28 @@ struct PieceScanner {
   private var wordBytes: [UInt8] = []
   private var wordEnds: [Int] = []
 
+  private let limit: Int
+
+  /// What has been found, after the template's token if there is one.
   private(set) var pieces = Pieces()
 
-  init(_ tokenizer: WordPieceTokenizer) {
+  /// A scanner for texts of about `bytes` altogether.
+  ///
+  /// - Parameters:
+  ///   - template: a token to stand before all pieces.
+  ///   - limit: reading may stop once there are more pieces than this.
+  init(_ tokenizer: WordPieceTokenizer, template: Int32?, bytes: Int, limit: Int) {
     self.tokenizer = tokenizer
     options = tokenizer.options
     classes = tokenizer.ascii.classes
     folding = tokenizer.ascii.folding
     stripsAccents = options.stripsAccents ?? options.lowercases
     word = Word(limit: options.maximumWordLength)
+    let offset = template == nil ? 0 : 1
+    self.limit = limit < .max ? limit + offset : limit
+    // English has four to five bytes a piece. Growing later costs more than the room left over.
+    pieces.reserveCapacity(min(bytes / 4, limit) + 4)
+    if let template { pieces.append(template: template) }
   }
 
   /// Appends the pieces of a part of `text`, which must be UTF-8.
@@ -29,13 +42,10 @@ struct PieceScanner {
   /// - Parameters:
   ///   - range: the bytes to read; both ends lie between scalars.
   ///   - firstScalar: the number of scalars before them.
-  ///   - limit: reading may stop once there are more pieces than this.
-  mutating func scan(
-    _ text: borrowing Span<UInt8>, _ range: Range<Int>, firstScalar: Int, limit: Int
-  ) {
+  mutating func scan(_ text: borrowing Span<UInt8>, _ range: Range<Int>, firstScalar: Int) {
     var at = range.lowerBound
     var scalar = firstScalar
-    while at < range.upperBound, pieces.count <= limit {
+    while at < range.upperBound, !isFull {
       let kind = classes[Int(text[at])]
       if kind & ASCIIClasses.special != 0 {
         if let token = tokenizer.specialToken(in: text, at..<range.upperBound) {
@@ -73,6 +83,9 @@ struct PieceScanner {
     endWord()
   }
 
+  /// More pieces have been found than anybody wants.
+  var isFull: Bool { pieces.count > limit }
+
   @inline(__always)
   private func endOfLetters(_ text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
     var end = range.lowerBound
@@ -95,10 +108,11 @@ struct PieceScanner {
     let isIsolated = options.handlesChineseCharacters && classes.contains(.chinese)
     if isIsolated { endWord() }
     if stripsAccents, classes.contains(.decomposes) {
-      for value in tables.decomposition(of: scalar.value) {
+      let parts = tables.decomposition(of: scalar.value)
+      for index in 0..<parts.count {
         var part = scalar
-        part.value = value
-        strip(part, tables.classes(of: value))
+        part.value = parts[index]
+        strip(part, tables.classes(of: part.value))
       }
     } else {
       strip(scalar, classes)
@@ -116,9 +130,10 @@ struct PieceScanner {
       }
     }
     if options.lowercases, classes.contains(.lowercases) {
-      for value in tables.lowercase(of: scalar.value) {
-        scalar.value = value
-        split(scalar, tables.classes(of: value))
+      let parts = tables.lowercase(of: scalar.value)
+      for index in 0..<parts.count {
+        scalar.value = parts[index]
+        split(scalar, tables.classes(of: scalar.value))
       }
     } else {
       split(scalar, classes)

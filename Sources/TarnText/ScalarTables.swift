@@ -47,28 +47,43 @@ struct BlockTable: Sendable {
   }
 }
 
-/// Sequences of numbers for some scalars, found by binary search.
+/// Up to four scalars, held in place: as many as a canonical decomposition has at most.
+struct ScalarSequence: Sendable {
+  private var scalars = SIMD4<UInt32>()
+  private(set) var count = 0
+
+  init(_ scalars: some Sequence<UInt32> = EmptyCollection()) {
+    for scalar in scalars { append(scalar) }
+  }
+
+  subscript(index: Int) -> UInt32 { scalars[index] }
+
+  mutating func append(_ scalar: UInt32) {
+    scalars[count] = scalar
+    count += 1
+  }
+}
+
+/// Sequences of scalars for some scalars, found by binary search.
 struct ScalarMap: Sendable {
   private var keys: [UInt32] = []
-  private var ends: [Int32] = []
-  private var sequences: [UInt32] = []
+  private var sequences: [ScalarSequence] = []
 
   /// Adds a scalar, which must be greater than all before it.
-  mutating func append(_ key: UInt32, _ sequence: ArraySlice<UInt32>) {
+  mutating func append(_ key: UInt32, _ sequence: ScalarSequence) {
     keys.append(key)
-    sequences += sequence
-    ends.append(Int32(truncatingIfNeeded: sequences.count))
+    sequences.append(sequence)
   }
 
   /// The sequence of `key`; empty where there is none.
-  func values(of key: UInt32) -> ArraySlice<UInt32> {
+  func values(of key: UInt32) -> ScalarSequence {
     var low = 0
     var high = keys.count
     while low < high {
       let middle = (low + high) / 2
       if keys[middle] < key { low = middle + 1 } else { high = middle }
     }
-    guard low < keys.count, keys[low] == key else { return [] }
-    return sequences[(low == 0 ? 0 : Int(ends[low - 1]))..<Int(ends[low])]
+    guard low < keys.count, keys[low] == key else { return ScalarSequence() }
+    return sequences[low]
   }
 }

@@ -23,6 +23,12 @@ func validateUTF8(_ text: borrowing Span<UInt8>) throws(TextError) {
   }
 }
 
+/// Throws where offsets would not fit into 32 bits.
+func validateLength(_ text: borrowing Span<UInt8>) throws(TextError) {
+  let limit = Int(UInt32.max)
+  guard text.count <= limit else { throw .textTooLong(bytes: text.count, limit: limit) }
+}
+
 /// Appends the UTF-8 form of a scalar value.
 func appendUTF8(_ value: UInt32, to bytes: inout [UInt8]) {
   func tail(_ shift: UInt32) -> UInt8 { 0x80 | UInt8(truncatingIfNeeded: value >> shift) & 0x3F }

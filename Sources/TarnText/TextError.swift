@@ -12,6 +12,8 @@ public enum TextError: Error, Equatable, Sendable {
   case missingSpecialToken(token: String, file: String, entries: Int)
   /// A text that is not UTF-8 from the byte at `offset` on.
   case invalidUTF8(offset: Int)
+  /// A text of more bytes than `limit`.
+  case textTooLong(bytes: Int, limit: Int)
   /// A maximum length that does not hold the special tokens of the template.
   case maximumLengthTooSmall(found: Int, minimum: Int)
   /// A text that would have to lose all its pieces, or more, for the encoding to fit.
@@ -38,6 +40,8 @@ extension TextError: CustomStringConvertible {
       "\(file): none of the \(entries) entries is the special token \"\(token)\""
     case .invalidUTF8(let offset):
       "text: byte \(offset) does not start a UTF-8 sequence, expected UTF-8 throughout"
+    case .textTooLong(let bytes, let limit):
+      "text: found \(bytes) bytes, expected at most \(limit)"
     case .maximumLengthTooSmall(let found, let minimum):
       "maximum length: found \(found), expected at least \(minimum) for the special tokens alone"
     case .sequenceTooShort(let pieces, let excess):

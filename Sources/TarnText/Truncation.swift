@@ -48,13 +48,3 @@ func truncatedCounts(
     return (first, second - excess)
   }
 }
-
-extension TruncationDirection {
-  /// Which pieces of `count` stay when `kept` of them may.
-  func range(keeping kept: Int, of count: Int) -> Range<Int> {
-    switch self {
-    case .right: 0..<kept
-    case .left: count - kept..<count
-    }
-  }
-}

@@ -43,16 +43,16 @@ struct UnicodeTables: Sendable {
     }
     forEachEntry(in: UnicodeData.combiningClass) { numbers in
       for value in numbers[0]...numbers[1] {
-        combiningClasses.append(value, numbers[2...])
+        combiningClasses.append(value, ScalarSequence(numbers[2...]))
         classTable.insert(Classes.reorders.rawValue, from: value, through: value)
       }
     }
     forEachEntry(in: UnicodeData.lowercase) { numbers in
-      lowercase.append(numbers[0], numbers[1...])
+      lowercase.append(numbers[0], ScalarSequence(numbers[1...]))
       classTable.insert(Classes.lowercases.rawValue, from: numbers[0], through: numbers[0])
     }
     forEachEntry(in: UnicodeData.decomposition) { numbers in
-      decomposition.append(numbers[0], numbers[1...])
+      decomposition.append(numbers[0], ScalarSequence(numbers[1...]))
       classTable.insert(Classes.decomposes.rawValue, from: numbers[0], through: numbers[0])
     }
     classTable.insert(
@@ -67,16 +67,17 @@ struct UnicodeTables: Sendable {
 
   /// The canonical combining class of a mark that is in class `reorders`, 0 for all others.
   func combiningClass(of value: UInt32) -> UInt8 {
-    combiningClasses.values(of: value).first.map { UInt8(truncatingIfNeeded: $0) } ?? 0
+    let found = combiningClasses.values(of: value)
+    return found.count == 0 ? 0 : UInt8(truncatingIfNeeded: found[0])
   }
 
   /// The lower-case mapping of `value`; empty where that is `value` itself.
-  func lowercase(of value: UInt32) -> ArraySlice<UInt32> {
+  func lowercase(of value: UInt32) -> ScalarSequence {
     lowercase.values(of: value)
   }
 
   /// The full canonical decomposition of `value`; empty where that is `value` itself.
-  func decomposition(of value: UInt32) -> ArraySlice<UInt32> {
+  func decomposition(of value: UInt32) -> ScalarSequence {
     if Hangul.firstSyllable <= value, value <= Hangul.lastSyllable {
       return Hangul.decomposition(of: value)
     }
@@ -89,12 +90,13 @@ private enum Hangul {
   static let firstSyllable: UInt32 = 0xAC00
   static let lastSyllable: UInt32 = 0xD7A3
 
-  static func decomposition(of syllable: UInt32) -> ArraySlice<UInt32> {
+  static func decomposition(of syllable: UInt32) -> ScalarSequence {
     let index = syllable - firstSyllable
-    let consonant = 0x1100 + index / 588
-    let vowel = 0x1161 + index % 588 / 28
-    let trailing = index % 28
-    return trailing == 0 ? [consonant, vowel] : [consonant, vowel, 0x11A7 + trailing]
+    var parts = ScalarSequence()
+    parts.append(0x1100 + index / 588)
+    parts.append(0x1161 + index % 588 / 28)
+    if index % 28 != 0 { parts.append(0x11A7 + index % 28) }
+    return parts
   }
 }
 

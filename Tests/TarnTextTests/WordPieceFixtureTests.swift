@@ -64,7 +64,7 @@ struct WordPieceFixtureTests {
 
 /// The two kinds of offsets of each token name the same part of its text.
 func expectConsistentOffsets(
-  _ encoding: Encoding, _ text: String, _ pair: String? = nil, _ name: String
+  _ encoding: Encoding, _ text: String, _ pair: String?, _ name: String
 ) {
   let first = byteOffsets(of: text)
   let second = pair.map(byteOffsets(of:)) ?? []
