@@ -1,0 +1,56 @@
+/// What can be wrong with a vocabulary file, a text, or the arguments of an encoding.
+public enum TextError: Error, Equatable, Sendable {
+  /// A file cannot be opened or read; `reason` is the system's.
+  case unreadableFile(path: String, reason: String)
+  /// A vocabulary without a single line.
+  case emptyVocabulary(file: String)
+  /// A vocabulary of more bytes than `limit`.
+  case vocabularyTooLarge(file: String, limit: Int)
+  /// A vocabulary line, counted from 1, that is not UTF-8.
+  case invalidVocabularyUTF8(file: String, line: Int)
+  /// A special token that the vocabulary lacks.
+  case missingSpecialToken(token: String, file: String, entries: Int)
+  /// A text that is not UTF-8 from the byte at `offset` on.
+  case invalidUTF8(offset: Int)
+  /// A text of more bytes than `limit`.
+  case textTooLong(bytes: Int, limit: Int)
+  /// A maximum length that does not hold the special tokens of the template.
+  case maximumLengthTooSmall(found: Int, minimum: Int)
+  /// A text that would have to lose all its pieces, or more, for the encoding to fit.
+  case sequenceTooShort(pieces: Int, excess: Int)
+  /// Only the second text may be truncated, and there is none.
+  case noSecondText
+  /// A segment start, the `index`-th, that is negative, past the end, or before its predecessor.
+  case invalidSegmentStart(index: Int, found: Int, allowed: ClosedRange<Int>)
+}
+
+extension TextError: CustomStringConvertible {
+  /// One sentence that says where, what was found and what was expected.
+  public var description: String {
+    switch self {
+    case .unreadableFile(let path, let reason):
+      "\(path): cannot be read: \(reason)"
+    case .emptyVocabulary(let file):
+      "\(file): is empty, expected one piece a line"
+    case .vocabularyTooLarge(let file, let limit):
+      "\(file): is larger than \(limit) bytes, expected a vocabulary of one piece a line"
+    case .invalidVocabularyUTF8(let file, let line):
+      "\(file): line \(line) is not UTF-8"
+    case .missingSpecialToken(let token, let file, let entries):
+      "\(file): none of the \(entries) entries is the special token \"\(token)\""
+    case .invalidUTF8(let offset):
+      "text: byte \(offset) does not start a UTF-8 sequence, expected UTF-8 throughout"
+    case .textTooLong(let bytes, let limit):
+      "text: found \(bytes) bytes, expected at most \(limit)"
+    case .maximumLengthTooSmall(let found, let minimum):
+      "maximum length: found \(found), expected at least \(minimum) for the special tokens alone"
+    case .sequenceTooShort(let pieces, let excess):
+      "truncation: the text to be cut has \(pieces) pieces, expected more than the excess of \(excess)"
+    case .noSecondText:
+      "truncation: only the second text may be cut, and there is no second text"
+    case .invalidSegmentStart(let index, let found, let allowed):
+      "segment start \(index): found \(found), "
+        + "expected \(allowed.lowerBound) to \(allowed.upperBound)"
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import TarnText
+
+@Suite(.serialized)
+struct LinearTimeTests {
+  /// One character of each class; repeated, each takes another path through the scanner.
+  private static let characters: [String] = [
+    "a", "Z", " ", ".", "[", "#", "\u{0}", "\u{E9}", "\u{301}", "\u{8D4}", "\u{1BAA}", "\u{4E00}",
+    "\u{AC01}", "\u{1F600}", "\u{200B}", "\u{3002}", "\u{430}", "[MASK", "[MASK]", "a\u{301}",
+    "a.", "Mr. ", "\u{8D4}\u{1BAA}", "aaaaaaaaaaaaaaaaaaa\u{0}", "the ",
+  ]
+
+  @Test(arguments: characters)
+  func twiceTheTextTakesAboutTwiceTheTime(unit: String) throws {
+    let tokenizer = try uncasedTokenizer()
+    var options = WordPieceOptions.uncased
+    options.maximumWordLength = .max
+    let unlimited = try WordPieceTokenizer(vocabulary: tokenizer.vocabulary, options: options)
+    let count = 500_000 / unit.unicodeScalars.count
+    let short = [UInt8](String(repeating: unit, count: count).utf8)
+    let long = short + short
+    for run in [
+      { try tokenizer.encode(utf8: $0).count },
+      { try tokenizer.encodeDocument(utf8: $0).encoding.count },
+      { try unlimited.encode(utf8: $0).count },
+    ] as [([UInt8]) throws -> Int] {
+      // Another process may disturb a measurement, not three in a row.
+      var ratio = Double.infinity
+      for _ in 0..<3 where ratio > 2.3 {
+        let first = try median { _ = try run(short) }
+        ratio = try median { _ = try run(long) } / first
+      }
+      #expect(ratio <= 2.3, "\(escaped(unit))")
+    }
+  }
+
+  @Test func aMillionEqualCharactersNeedLittleStack() throws {
+    let tokenizer = try uncasedTokenizer()
+    let failures = Mutex<[String]>([])
+    let finished = DispatchSemaphore(value: 0)
+    let thread = Thread {
+      for unit in Self.characters {
+        let text = String(repeating: unit, count: 1_000_000 / unit.unicodeScalars.count)
+        let lengths = [
+          try? tokenizer.encode(text, pair: text, maxLength: 512).count,
+          try? tokenizer.encode(utf8: Array(text.utf8)).count,
+          try? tokenizer.encodeDocument(text, maxLength: 512).encoding.count,
+        ]
+        if lengths.contains(nil) { failures.withLock { $0.append(escaped(unit)) } }
+      }
+      finished.signal()
+    }
+    thread.stackSize = 256 << 10
+    thread.start()
+    finished.wait()
+    #expect(failures.withLock { $0 }.isEmpty)
+  }
+
+  @Test func everyScalarAloneIsEncoded() throws {
+    let tokenizers = try Profile.all().values.map(\.tokenizer)
+    var count = 0
+    for value in 0...UInt32(0x10FFFF) {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let text = String(scalar)
+      let encoding = try tokenizers[count % tokenizers.count].encode(text)
+      if !encoding.offsets.allSatisfy({ $0 == 0..<1 || $0.isEmpty }) {
+        Issue.record("U+\(String(value, radix: 16))")
+      }
+      count += 1
+    }
+    #expect(count == 0x110000 - 0x800)
+  }
+
+  /// The median processor time of five calls, in nanoseconds.
+  private func median(_ body: () throws -> Void) rethrows -> Double {
+    var times: [Double] = []
+    for _ in 0..<5 {
+      let start = threadTime()
+      try body()
+      times.append(threadTime() - start)
+    }
+    return times.sorted()[2]
+  }
+
+  private func threadTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
+  }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+@testable import TarnText
+
+struct VocabularyTests {
+  private func vocabulary(_ text: String) throws(TextError) -> Vocabulary {
+    try Vocabulary(bytes: Array(text.utf8), file: "v.txt")
+  }
+
+  @Test func idsAreLineNumbers() throws {
+    let vocabulary = try vocabulary("[PAD]\nthe\n##s")
+    #expect(vocabulary.count == 3)
+    #expect(vocabulary.id(of: "the") == 1 && vocabulary.id(of: "##s") == 2)
+    #expect(vocabulary.id(of: "th") == nil && vocabulary.id(of: "them") == nil)
+    #expect(vocabulary.piece(of: 0) == "[PAD]" && vocabulary.piece(of: 2) == "##s")
+    #expect(vocabulary.piece(of: 3) == nil && vocabulary.piece(of: -1) == nil)
+  }
+
+  @Test func linesEndAtLineFeedsOnlyAndLoseTrailingSpace() throws {
+    let vocabulary = try vocabulary("a\u{2028}b\u{85}c \t\r\n\n x\u{3000}\n")
+    #expect(vocabulary.count == 3)
+    #expect(vocabulary.id(of: "a\u{2028}b\u{85}c") == 0)
+    #expect(vocabulary.piece(of: 1)?.isEmpty == true && vocabulary.id(of: "") == nil)
+    #expect(vocabulary.id(of: " x") == 2)
+  }
+
+  @Test func canonicallyEquivalentPiecesStayApart() throws {
+    let vocabulary = try vocabulary("\u{E9}\ne\u{301}\n")
+    #expect(vocabulary.id(of: "\u{E9}") == 0 && vocabulary.id(of: "e\u{301}") == 1)
+  }
+
+  @Test func textGetsTheLastOfEqualPieces() throws {
+    let vocabulary = try vocabulary("a\nb\na\n")
+    #expect(vocabulary.id(of: "a") == 2)
+    #expect(vocabulary.piece(of: 0) == "a" && vocabulary.piece(of: 2) == "a")
+  }
+
+  @Test func everyLineOfThePublishedFileIsFound() throws {
+    let path = wordPieceFolder.appendingPathComponent("vocab.txt")
+    let vocabulary = try Vocabulary(path: path.path)
+    #expect(vocabulary.count == 30522)
+    let lines = try Data(contentsOf: path).split(separator: 10)
+    #expect(lines.count == 30522)
+    for (line, bytes) in lines.enumerated() {
+      let piece = String(decoding: bytes, as: UTF8.self)
+      #expect(vocabulary.id(of: piece) == Int32(line))
+      #expect(vocabulary.piece(of: Int32(line)).map { Array($0.utf8) } == Array(bytes))
+    }
+  }
+
+  @Test func badFilesAreTypedErrors() throws {
+    #expect(throws: TextError.emptyVocabulary(file: "v.txt")) { try vocabulary("") }
+    #expect(throws: TextError.invalidVocabularyUTF8(file: "v.txt", line: 2)) {
+      try Vocabulary(bytes: [97, 10, 0xC3, 10], file: "v.txt")
+    }
+    let limit = PieceTrie.maximumBytes
+    #expect(throws: TextError.vocabularyTooLarge(file: "v.txt", limit: limit)) {
+      try Vocabulary(bytes: [UInt8](repeating: 10, count: limit + 1), file: "v.txt")
+    }
+  }
+
+  @Test func unreadableFilesAreTypedErrorsThatNameThePath() {
+    for path in ["/nowhere/vocab.txt", wordPieceFolder.path, "", "a\0b"] {
+      #expect {
+        try Vocabulary(path: path)
+      } throws: { error in
+        guard case .unreadableFile(let named, let reason)? = error as? TextError else { return false }
+        return named == path && !reason.isEmpty && "\(error)".hasPrefix(path)
+      }
+    }
+  }
+
+  @Test func missingSpecialTokensAreTypedErrors() throws {
+    for missing in ["[UNK]", "[CLS]", "[SEP]"] {
+      let pieces = ["[UNK]", "[CLS]", "[SEP]"].filter { $0 != missing }
+      let vocabulary = try vocabulary(pieces.joined(separator: "\n"))
+      let expected = TextError.missingSpecialToken(token: missing, file: "v.txt", entries: 2)
+      #expect(throws: expected) { try WordPieceTokenizer(vocabulary: vocabulary) }
+    }
+    let small = try WordPieceTokenizer(vocabulary: vocabulary("[UNK]\n[CLS]\n[SEP]\n"))
+    #expect(small.padID == nil && small.maskID == nil)
+    #expect(try small.encode("a [MASK]").ids == [1, 0, 0, 0, 0, 2])
+    #expect(throws: TextError.self) {
+      try WordPieceTokenizer(vocabulary: small.vocabulary, options: .funnel)
+    }
+  }
+
+  @Test func renamedEntriesKeepTheirIds() throws {
+    let path = wordPieceFolder.appendingPathComponent("vocab.txt").path
+    let vocabulary = try Vocabulary(path: path, renaming: Vocabulary.Renaming.funnel)
+    #expect(vocabulary.id(of: "<cls>") == 101 && vocabulary.id(of: "[CLS]") == nil)
+    #expect(vocabulary.id(of: "</s>") == 97 && vocabulary.piece(of: 96) == "<s>")
+    let tokenizer = try WordPieceTokenizer(vocabulary: vocabulary, options: .funnel)
+    #expect(try tokenizer.encode("</s>").typeIDs == [2, 0, 0])
+  }
+
+  @Test func seededMutationsEndInAVocabularyOrATypedError() {
+    let seed: UInt64 = 3
+    var generator = SeededGenerator(seed: seed)
+    let valid = Array("[UNK]\n[CLS]\n[SEP]\nthe\n##s\n\u{E9}\u{4E00}\n".utf8)
+    for _ in 0..<2000 {
+      var bytes = valid
+      for _ in 0..<Int.random(in: 1...6, using: &generator) {
+        let index = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<3, using: &generator) {
+        case 0: bytes[index] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: index)
+        default: if bytes.count > 1 { bytes.remove(at: index) }
+        }
+      }
+      guard let vocabulary = try? Vocabulary(bytes: bytes) else {
+        #expect(String(validating: bytes, as: UTF8.self) == nil, "seed \(seed): \(bytes)")
+        continue
+      }
+      let lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
+      #expect(vocabulary.count == lines.count - (bytes.last == 10 ? 1 : 0), "seed \(seed)")
+      if let tokenizer = try? WordPieceTokenizer(vocabulary: vocabulary) {
+        #expect((try? tokenizer.encode("the [CLS] thes \u{E9} \u{4E00}")) != nil, "seed \(seed)")
+      }
+    }
+  }
+}
