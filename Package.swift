@@ -19,9 +19,16 @@ let safe: [SwiftSetting] =
     .treatWarning("StrictMemorySafety", as: .error),
   ]
 
-/// Kernels are compiled optimised in debug builds too.
+/// For targets whose loops must be fast in debug builds too.
 ///
 /// - `-num-threads 2`: without it a debug build looks for one object file for each source file.
+/// - `-disable-batch-mode`: a debug build asks for batches, which whole modules exclude.
+let optimizedFlags = [
+  "-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode",
+]
+
+/// Kernels: optimised, each module for its instruction set.
+///
 /// - `-fno-math-errno`: without it `squareRoot()` keeps a path into libm, and a vector root becomes
 ///   sixteen scalar calls.
 /// - `TARN_FMA`: the target has fused multiply-add; see `multiplyAdd` in Lanes.swift.
@@ -31,7 +38,7 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
     dependencies: ["TarnKernelInterface"],
     swiftSettings: strict + define.map { .define($0) } + [
       .unsafeFlags(
-        ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode", "-Xcc", "-fno-math-errno"]
+        optimizedFlags + ["-Xcc", "-fno-math-errno"]
           + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
     ]
   )
@@ -70,7 +77,7 @@ let package = Package(
       dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
     .target(name: "TarnCheckpoints", swiftSettings: safe),
-    .target(name: "TarnText", swiftSettings: safe),
+    .target(name: "TarnText", swiftSettings: safe + [.unsafeFlags(optimizedFlags)]),
     .target(
       name: "TarnModels",
       dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
