@@ -181,7 +181,7 @@ public struct PoNetModel: Sendable {
 
   /// Bytes that a call holds at most beside the weights, before it runs.
   ///
-  ///     (4·d + 26) · tokens + 4·d · segments + a constant for one tile
+  ///     (4·d + 29) · tokens + 4·d · segments + a constant for one tile
   ///
   /// - Parameters:
   ///   - tokens: of all inputs of the call together.
@@ -192,7 +192,7 @@ public struct PoNetModel: Sendable {
     let tile = min(tokens, Tile.rows) * (4 * d + f) * 4
     let wave = execution.threads == 1 ? 1 : execution.threads * 4
     let chunk = 4 * (256 * 2 * configuration.heads + 2 * d * (configuration.heads + 16))
-    return tokens * (4 * d + 26) + (segments + 1) * (4 * d + 4) + tile + wave * chunk
+    return tokens * (4 * d + 29) + (segments + 1) * (4 * d + 4) + tile + wave * chunk
   }
 
   func tokenRows(_ inputs: [PoNetInput]) throws(ModelError) -> TokenRows {

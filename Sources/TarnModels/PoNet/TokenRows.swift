@@ -76,6 +76,8 @@ struct TokenRows: Sendable {
     var lengths: [Int] = []
     var anyMasked = false
     var keepFlags: [Bool] = []
+    reserve(inputs.reduce(0) { $0 + $1.ids.count })
+    keepFlags.reserveCapacity(ids.capacity)
     for (s, input) in inputs.enumerated() {
       let n = input.ids.count
       try TokenRows.check(input, s, limits)
@@ -131,6 +133,18 @@ struct TokenRows: Sendable {
   }
 
   var count: Int { ids.count }
+
+  /// Makes room once, so that lists do not double as they grow.
+  private mutating func reserve(_ tokens: Int) {
+    inputPositions.reserveCapacity(tokens)
+    ids.reserveCapacity(tokens)
+    tokenTypes.reserveCapacity(tokens)
+    positions.reserveCapacity(tokens)
+    neighbours.reserveCapacity(tokens)
+    plan.kinds.reserveCapacity(tokens)
+    plan.sequences.reserveCapacity(tokens)
+    plan.labels.reserveCapacity(tokens)
+  }
 
   /// Whether the first row of every sequence takes its global value only.
   var firstRowsAreGlobalOnly: Bool {
