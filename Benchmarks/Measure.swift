@@ -63,8 +63,9 @@ func peakResidentBytes() -> Int {
 }
 
 func printError(_ message: String) {
-  // SAFETY: the standard error stream exists for the life of the process.
-  unsafe fputs(message + "\n", stderr)
+  let bytes = Array((message + "\n").utf8)
+  // SAFETY: the array holds that many bytes.
+  unsafe bytes.withUnsafeBytes { _ = unsafe write(2, $0.baseAddress, $0.count) }
 }
 
 func exitProcess(_ code: Int32) -> Never { exit(code) }
@@ -72,23 +73,23 @@ func exitProcess(_ code: Int32) -> Never { exit(code) }
 /// Writes rows with the field names of Google Benchmark.
 func writeJSON(_ rows: [Row], to path: String) throws {
   let benchmarks = rows.map { row in
-    JSONValue.object(
-      JSONObject(
-        [
-          ("name", .string(row.name)), ("iterations", .integer(row.iterations)),
-          ("real_time", .double(row.medianSeconds * 1e9)),
-          ("best_time", .double(row.bestSeconds * 1e9)), ("time_unit", .string("ns")),
-        ] + row.counters.map { ($0.0, .double($0.1)) }))
+    var object = JSONObject([
+      "name": .string(row.name), "iterations": .integer(row.iterations),
+      "real_time": .double(row.medianSeconds * 1e9), "best_time": .double(row.bestSeconds * 1e9),
+      "time_unit": .string("ns"),
+    ])
+    for (name, value) in row.counters { object[name] = .double(value) }
+    return JSONValue.object(object)
   }
   let model =
     readTextFile("/proc/cpuinfo")?.split(separator: "\n")
     .first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init) ?? "unknown"
   let context = JSONObject([
-    ("processor", .string(model)), ("processors", .integer(processorCount())),
-    ("instruction_sets", .array(InstructionSet.available.map { .string($0.rawValue) })),
+    "processor": .string(model), "processors": .integer(processorCount()),
+    "instruction_sets": .array(InstructionSet.available.map { .string($0.rawValue) }),
   ])
   let document = JSONValue.object(
-    JSONObject([("context", .object(context)), ("benchmarks", .array(benchmarks))]))
+    JSONObject(["context": .object(context), "benchmarks": .array(benchmarks)]))
   guard let file = unsafe fopen(path, "w") else {
     throw BenchmarkError.unwritable(path)
   }

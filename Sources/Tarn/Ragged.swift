@@ -8,6 +8,11 @@ public struct Ragged: Sendable, Equatable {
   /// `count + 1` rising row numbers; the first is 0, the last the number of rows.
   public let offsets: [Int]
 
+  /// No sequences.
+  public init() {
+    offsets = [0]
+  }
+
   /// Sequences with the given lengths.
   ///
   /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a negative

@@ -59,3 +59,9 @@ package func processorCount() -> Int {
     return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 #endif
+
+/// Whether something exists at a path.
+package func fileExists(_ path: String) -> Bool {
+  // SAFETY: access takes a terminated string.
+  unsafe access(path, F_OK) == 0
+}

@@ -93,6 +93,15 @@ internal import Synchronization
     }
   }
 
+  /// A worker's part of the job that it has entered.
+  ///
+  /// A function of its own: its reference to the body is gone when it returns, before the worker
+  /// leaves the job and the caller may end the body's life.
+  @inline(never)
+  private func help(_ index: Int) {
+    if index < helpers, let body { work(body, count) }
+  }
+
   /// A worker's life: enter each job once, if it is still open and wants this many helpers.
   private func serve(_ index: Int) {
     var seen: UInt64 = 0
@@ -110,7 +119,7 @@ internal import Synchronization
         word = result.original
       }
       guard entered else { continue }
-      if index < helpers, let body { work(body, count) }
+      help(index)
       state.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
   }

@@ -27,7 +27,9 @@ public enum LoadedModel: Sendable {
     let files = try checkpoint { () throws(CheckpointError) in
       try Checkpoint(directory: directory, loading: options.loading)
     }
-    switch try type ?? LoadedModel.typeName(files) {
+    let name: String
+    if let type { name = type } else { name = try LoadedModel.typeName(files) }
+    switch name {
     case "ponet":
       let model = try PoNetModel(
         weights: WeightScope(files.weights),
@@ -35,7 +37,7 @@ public enum LoadedModel: Sendable {
         options: options)
       self = .poNet(model)
     case "ponet-lra": self = .longRangeArena(try LongRangeArenaModel(files, options: options))
-    case let name:
+    default:
       throw .unknownModelType(
         directory: directory, found: "\"\(name)\"", expected: LoadedModel.typeNames)
     }

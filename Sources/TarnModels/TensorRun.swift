@@ -260,7 +260,7 @@ extension LongRangeArenaModel {
           operation: "run", argument: "input_ids_1", found: [pools[1].rows],
           expected: [pools[0].rows])
       }
-      return try logits(isDual ? try paired(pools[0], pools[1]) : pools[0])
+      return try self.logits(isDual ? try paired(pools[0], pools[1]) : pools[0])
     }
     results.append(
       NamedTensor(name: "logits", shape: [logits.rows, logits.columns], values: logits.elements))

@@ -1,5 +1,6 @@
 // The tokenizer of a checkpoint directory.
 
+internal import Tarn
 internal import TarnCheckpoints
 public import TarnText
 
@@ -13,7 +14,7 @@ extension WordPieceTokenizer {
   public init(checkpoint directory: String) throws(ModelError) {
     var options = WordPieceOptions.uncased
     let path = directory + "/tokenizer_config.json"
-    if ConfigurationFile.exists(path) {
+    if fileExists(path) {
       try TarnModels.checkpoint { () throws(CheckpointError) in
         let file = try ConfigurationFile(path: path)
         options.lowercases = try file.boolean("do_lower_case", default: true)

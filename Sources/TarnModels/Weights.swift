@@ -27,20 +27,26 @@ extension WeightScope {
     let count = rows * columns
     let table = execution.table
     switch info.elementType {
-    case .f32:
+    case .float32:
       file.withBytes(of: info) { bytes in
         matrix.withMutableView { view in
-          // SAFETY: the file has checked that the tensor's bytes are count · 4.
-          unsafe UnsafeMutableRawPointer(view.base).copyMemory(
-            from: bytes.baseAddress ?? UnsafeRawPointer(view.base), byteCount: count * 4)
+          unsafe bytes.withUnsafeBytes {
+            // SAFETY: the file has checked that the tensor's bytes are count · 4.
+            if let base = $0.baseAddress {
+              unsafe UnsafeMutableRawPointer(view.base).copyMemory(
+                from: base, byteCount: count * 4)
+            }
+          }
         }
       }
-    case .f16, .bf16:
-      let widen = info.elementType == .f16 ? table.widenFloat16 : table.widenBFloat16
+    case .float16, .bfloat16:
+      let widen = unsafe info.elementType == .float16 ? table.widenFloat16 : table.widenBFloat16
       file.withBytes(of: info) { bytes in
         matrix.withMutableView { view in
-          // SAFETY: the file has checked that the tensor's bytes are count · 2.
-          if let base = bytes.baseAddress { unsafe widen(base, view.base, count) }
+          unsafe bytes.withUnsafeBytes {
+            // SAFETY: the file has checked that the tensor's bytes are count · 2.
+            if let base = $0.baseAddress { unsafe widen(base, view.base, count) }
+          }
         }
       }
     default:

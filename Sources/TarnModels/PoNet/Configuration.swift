@@ -2,7 +2,7 @@
 
 internal import Tarn
 internal import TarnCheckpoints
-internal import TarnKernelInterface
+public import TarnKernelInterface
 
 /// The sizes and switches of a PoNet model, range-checked.
 ///

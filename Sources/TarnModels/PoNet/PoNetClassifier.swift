@@ -1,6 +1,6 @@
 // From text to labels.
 
-public import Tarn
+internal import Tarn
 internal import TarnCheckpoints
 public import TarnText
 

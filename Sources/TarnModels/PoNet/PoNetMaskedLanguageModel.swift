@@ -1,6 +1,6 @@
 // Candidates for masked words.
 
-public import Tarn
+internal import Tarn
 public import TarnText
 
 /// What may stand in place of one `[MASK]`.

@@ -53,7 +53,7 @@ struct TokenRows: Sendable {
   /// The constant that published code puts at masked and special positions.
   static let fill: Float = -10000
 
-  var sequences: Ragged
+  var sequences = Ragged()
   /// The position in the caller's sequence of each row.
   var inputPositions: [Int32] = []
   var ids: [Int32] = []
@@ -125,11 +125,8 @@ struct TokenRows: Sendable {
     segmentStart.append(-.infinity)
     for i in plan.labels.indices where plan.labels[i] < 0 { plan.labels[i] = unread }
     keep = anyMasked ? keepFlags : nil
-    do {
-      sequences = try Ragged(lengths: lengths)
-    } catch {
-      throw .operation(error)
-    }
+    let settled = lengths
+    sequences = try operation { () throws(TarnError) in try Ragged(lengths: settled) }
   }
 
   var count: Int { ids.count }
