@@ -10,8 +10,7 @@ struct ASCIIClasses: Sendable {
   static let boundary: UInt8 = space | punctuation
   /// Deleted.
   static let removed: UInt8 = 8
-  /// Not ASCII, or the first byte of a special token: needs a closer look. Never set alone but for
-  /// bytes from 0x80.
+  /// Not ASCII, or the first byte of a special token: needs a closer look.
   static let special: UInt8 = 16
 
   /// The classes of each byte.

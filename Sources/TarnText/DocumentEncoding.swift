@@ -2,8 +2,10 @@
 public struct DocumentEncoding: Sendable, Equatable {
   /// The tokens, `[CLS] text [SEP]`.
   public let encoding: Encoding
-  /// A segment number for each token: 0 for `[CLS]`, from 1 for the sentences, last plus 1 for
-  /// `[SEP]`. A sentence without tokens uses its number up.
+  /// A segment number for each token.
+  ///
+  /// `[CLS]` has 0, the sentences count from 1, `[SEP]` has the last number plus 1. A sentence
+  /// without tokens uses its number up.
   public let segmentIDs: [Int32]
 }
 
@@ -30,6 +32,7 @@ extension WordPieceTokenizer {
   ///   - text: the text.
   ///   - segmentation: how to find its segments.
   ///   - maxLength: the greatest number of tokens, `[CLS]` and `[SEP]` included; nil for any.
+  /// - Returns: the tokens and their segment numbers.
   /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``,
   ///   ``TextError/invalidSegmentStart(index:found:allowed:)``,
   ///   ``TextError/textTooLong(bytes:limit:)``.
@@ -45,6 +48,7 @@ extension WordPieceTokenizer {
   ///   - text: the text.
   ///   - segmentation: how to find its segments.
   ///   - maxLength: the greatest number of tokens, `[CLS]` and `[SEP]` included; nil for any.
+  /// - Returns: the tokens and their segment numbers.
   /// - Throws: ``TextError/invalidUTF8(offset:)`` and what
   ///   ``encodeDocument(_:segmentation:maxLength:)`` throws.
   public func encodeDocument(
@@ -61,6 +65,7 @@ extension WordPieceTokenizer {
   /// - Parameters:
   ///   - sentences: the text, divided by any rule.
   ///   - maxLength: the greatest number of tokens, `[CLS]` and `[SEP]` included; nil for any.
+  /// - Returns: the tokens and their segment numbers.
   /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``,
   ///   ``TextError/textTooLong(bytes:limit:)``.
   public func encodeDocument(

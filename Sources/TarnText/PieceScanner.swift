@@ -18,11 +18,10 @@ struct PieceScanner {
   /// What has been found, after the template's token if there is one.
   private(set) var pieces = Pieces()
 
-  /// A scanner for texts of about `bytes` altogether.
+  /// A scanner for texts of `bytes` altogether.
   ///
-  /// - Parameters:
-  ///   - template: a token to stand before all pieces.
-  ///   - limit: reading may stop once there are more pieces than this.
+  /// The token `template` will stand before all pieces. Reading may stop once there are more pieces
+  /// than `limit`.
   init(_ tokenizer: WordPieceTokenizer, template: Int32?, bytes: Int, limit: Int) {
     self.tokenizer = tokenizer
     options = tokenizer.options
@@ -39,9 +38,7 @@ struct PieceScanner {
 
   /// Appends the pieces of a part of `text`, which must be UTF-8.
   ///
-  /// - Parameters:
-  ///   - range: the bytes to read; both ends lie between scalars.
-  ///   - firstScalar: the number of scalars before them.
+  /// Both ends of `range` lie between scalars; `firstScalar` is the number of scalars before it.
   mutating func scan(_ text: borrowing Span<UInt8>, _ range: Range<Int>, firstScalar: Int) {
     var at = range.lowerBound
     var scalar = firstScalar
@@ -76,7 +73,8 @@ struct PieceScanner {
         }
       }
       let (value, length) = text.scalar(at: at)
-      normalize(WordScalar(value: value, combiningClass: 0, scalar: scalar, utf8: at..<at + length))
+      let position = TextPosition(scalar: scalar, utf8: at)
+      normalize(WordScalar(value, at: position, length: length))
       at += length
       scalar += 1
     }
@@ -223,10 +221,10 @@ struct PieceScanner {
   /// Canonical order can put a later mark before an earlier one, so that a piece would end before it
   /// starts; it then spans the two and all between.
   private mutating func append(_ id: Int32, from first: WordScalar, through last: WordScalar) {
-    let isInOrder = first.scalar <= last.scalar + 1
+    let isInOrder = Int(first.scalar) <= Int(last.scalar) + 1
     let (low, high) = isInOrder ? (first, last) : (last, first)
     pieces.append(
-      id, offsets: low.scalar..<high.scalar + 1,
-      utf8Offsets: low.utf8.lowerBound..<high.utf8.upperBound)
+      id, offsets: Int(low.scalar)..<Int(high.scalar) + 1,
+      utf8Offsets: Int(low.utf8Start)..<Int(high.utf8Start) + Int(high.utf8Length))
   }
 }

@@ -5,20 +5,23 @@
 /// would take canonically equivalent pieces for one.
 struct PieceTrie: Sendable {
   /// The edge from node `key >> 8` by byte `key & 0xFF`; `child` 0, the root, marks a free slot.
+  ///
+  /// Eight bytes, so that a vocabulary of BERT's size takes one megabyte.
   private struct Edge {
     var key: UInt32 = 0
+    /// The node at the end; the highest bit is set where a piece ends with it.
     var child: UInt32 = 0
-    /// The piece that ends at `child`, or -1.
-    var id: Int32 = -1
   }
 
   /// A node has 24 bits in an edge's key, and no tree has more nodes than its pieces have bytes.
   static let maximumBytes = 1 << 24 - 1
   private static let root: UInt32 = 0
+  private static let pieceEnd: UInt32 = 1 << 31
 
   private var edges = [Edge](repeating: Edge(), count: 1 << 10)
   private var shift: UInt32 = 32 - 10
-  private var nodeCount: UInt32 = 1
+  /// For each node the piece that ends there, or -1.
+  private var ids: [Int32] = [-1]
   /// The node of `##`, where pieces that continue a word begin; nil when no piece does.
   private var continuation: UInt32?
 
@@ -31,28 +34,25 @@ struct PieceTrie: Sendable {
       node = edges[slot].child
       last = slot
     }
-    if let last { edges[last].id = id }
-    if continuation == nil { continuation = self.node(of: [UInt8(ascii: "#"), UInt8(ascii: "#")]) }
+    guard let last else { return }
+    edges[last].child |= Self.pieceEnd
+    ids[Int(node & ~Self.pieceEnd)] = id
+    if continuation == nil {
+      let hash = UInt8(ascii: "#")
+      continuation = self.node(of: [hash, hash])
+    }
   }
 
   /// The id of exactly this piece.
   func id(of piece: some Sequence<UInt8>) -> Int32? {
-    var node = Self.root
-    var id: Int32 = -1
-    for byte in piece {
-      let edge = edges[slot(of: node << 8 | UInt32(byte))]
-      guard edge.child != 0 else { return nil }
-      (node, id) = (edge.child, edge.id)
-    }
-    return id < 0 ? nil : id
+    guard let node = node(of: piece), node & Self.pieceEnd != 0 else { return nil }
+    return ids[Int(node & ~Self.pieceEnd)]
   }
 
-  /// The longest piece that begins the bytes of `range`, and where it ends.
+  /// The longest piece that begins the bytes of `range`, and where it ends; nil when none does.
   ///
-  /// - Parameters:
-  ///   - folding: what stands for each byte; see ``ASCIIClasses``.
-  ///   - continuing: looks among the pieces that are written with `##` in front.
-  /// - Returns: nil when no piece begins these bytes.
+  /// What stands for each byte is in `folding`, see ``ASCIIClasses``. With `continuing` the piece is
+  /// one of those that are written with `##` in front.
   @inline(__always)
   func longestPiece(
     in text: borrowing Span<UInt8>, _ range: Range<Int>, folding: [UInt8], continuing: Bool
@@ -62,29 +62,33 @@ struct PieceTrie: Sendable {
       guard let continuation else { return nil }
       node = continuation
     }
-    var id: Int32 = -1
+    var found = Self.root
     var end = range.lowerBound
     var index = range.lowerBound
     while index < range.upperBound {
-      let edge = edges[slot(of: node << 8 | UInt32(folding[Int(text[index])]))]
-      if edge.child == 0 { break }
-      node = edge.child
+      let byte = folding[Int(text[index])]
+      // The shift also drops the mark of a piece's end.
+      node = edges[slot(of: node << 8 | UInt32(byte))].child
+      if node == 0 { break }
       index += 1
-      if edge.id >= 0 { (id, end) = (edge.id, index) }
+      if node & Self.pieceEnd != 0 { (found, end) = (node, index) }
     }
-    return id < 0 ? nil : (id, end)
+    return found == Self.root ? nil : (ids[Int(found & ~Self.pieceEnd)], end)
   }
 
-  private func node(of piece: [UInt8]) -> UInt32? {
+  /// The node at the end of `piece`, with its mark if a piece ends there; nil for the root.
+  private func node(of piece: some Sequence<UInt8>) -> UInt32? {
     var node = Self.root
     for byte in piece {
       node = edges[slot(of: node << 8 | UInt32(byte))].child
       if node == 0 { return nil }
     }
-    return node
+    return node == Self.root ? nil : node
   }
 
-  /// The slot that holds `key`, or the free one where it belongs. At least a quarter is free.
+  /// The slot that holds `key`, or the free one where it belongs.
+  ///
+  /// There is one: at least a quarter of the slots are free.
   @inline(__always)
   private func slot(of key: UInt32) -> Int {
     // Fibonacci hashing: the high bits of the product depend on all bits of the key.
@@ -100,12 +104,12 @@ struct PieceTrie: Sendable {
     let key = node << 8 | UInt32(byte)
     let found = slot(of: key)
     guard edges[found].child == 0 else { return found }
-    if Int(nodeCount) * 4 > edges.count * 3 {
+    if ids.count * 4 > edges.count * 3 {
       grow()
       return edge(from: node, by: byte)
     }
-    edges[found] = Edge(key: key, child: nodeCount, id: -1)
-    nodeCount += 1
+    edges[found] = Edge(key: key, child: UInt32(truncatingIfNeeded: ids.count))
+    ids.append(-1)
     return found
   }
 

@@ -12,6 +12,7 @@ public enum SegmentNumbers {
   ///   - ids: the tokens of one row.
   ///   - cls: the opening token; 101 in every published model.
   ///   - sep: the closing token; 102 in every published model.
+  /// - Returns: a number for each token, rising from 0 or, where a row starts with `sep`, from 1.
   public static func derived(from ids: [Int32], cls: Int32 = 101, sep: Int32 = 102) -> [Int32] {
     var number: Int32 = ids.first == cls ? -1 : 0
     var followsSpecial = false

@@ -19,9 +19,7 @@ public enum TruncationDirection: Sendable {
 /// How many pieces of each text stay when both together may have `room`.
 ///
 /// The rule for the odd piece is that of the `tokenizers` library. Python BERT pops one piece at a
-/// time and leaves it to the other text.
-///
-/// - Parameter second: nil when there is only one text.
+/// time and leaves it to the other text. When there is only one text, `second` is nil.
 func truncatedCounts(
   first: Int, second: Int?, room: Int, strategy: TruncationStrategy
 ) throws(TextError) -> (first: Int, second: Int) {

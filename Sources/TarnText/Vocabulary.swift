@@ -24,7 +24,7 @@ public struct Vocabulary: Sendable {
   public let count: Int
 
   let trie: PieceTrie
-  private let bytes: [UInt8]
+  private let pieces: [UInt8]
   private let ends: [Int]
 
   /// Reads a vocabulary file.
@@ -42,41 +42,41 @@ public struct Vocabulary: Sendable {
   ///
   /// - Parameters:
   ///   - bytes: UTF-8 with one piece a line; the last line may lack its line feed.
-  ///   - file: a name for error messages.
+  ///   - file: what error messages call it.
   ///   - renaming: entries to be known by another name; those that do not occur are ignored.
   /// - Throws: ``TextError/emptyVocabulary(file:)``,
   ///   ``TextError/vocabularyTooLarge(file:limit:)``,
   ///   ``TextError/invalidVocabularyUTF8(file:line:)``.
   public init(
-    bytes file: [UInt8], file name: String = "vocabulary", renaming: [Renaming] = []
+    bytes: [UInt8], file: String = "vocabulary", renaming: [Renaming] = []
   ) throws(TextError) {
-    guard !file.isEmpty else { throw .emptyVocabulary(file: name) }
-    guard file.count <= PieceTrie.maximumBytes else {
-      throw .vocabularyTooLarge(file: name, limit: PieceTrie.maximumBytes)
+    guard !bytes.isEmpty else { throw .emptyVocabulary(file: file) }
+    guard bytes.count <= PieceTrie.maximumBytes else {
+      throw .vocabularyTooLarge(file: file, limit: PieceTrie.maximumBytes)
     }
     var trie = PieceTrie()
-    var bytes: [UInt8] = []
+    var pieces: [UInt8] = []
     var ends: [Int] = []
     var start = 0
-    while start < file.count {
-      let end = file[start...].firstIndex(of: 10) ?? file.count
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: 10) ?? bytes.count
       do throws(TextError) {
-        try validateUTF8(file.span.extracting(start..<end))
+        try validateUTF8(bytes.span.extracting(start..<end))
       } catch {
-        throw .invalidVocabularyUTF8(file: name, line: ends.count + 1)
+        throw .invalidVocabularyUTF8(file: file, line: ends.count + 1)
       }
-      let line = trimmed(file[start..<end])
+      let line = trimmed(bytes[start..<end])
       let other = renaming.first { $0.piece.utf8.elementsEqual(line) }
       let piece = other.map { Array($0.name.utf8)[...] } ?? line
       trie.insert(piece, id: Int32(truncatingIfNeeded: ends.count))
-      bytes += piece
-      ends.append(bytes.count)
+      pieces += piece
+      ends.append(pieces.count)
       start = end + 1
     }
-    self.file = name
+    self.file = file
     self.count = ends.count
     self.trie = trie
-    self.bytes = bytes
+    self.pieces = pieces
     self.ends = ends
   }
 
@@ -89,7 +89,7 @@ public struct Vocabulary: Sendable {
   public func piece(of id: Int32) -> String? {
     let line = Int(id)
     guard ends.indices.contains(line) else { return nil }
-    return String(decoding: bytes[(line == 0 ? 0 : ends[line - 1])..<ends[line]], as: UTF8.self)
+    return String(decoding: pieces[(line == 0 ? 0 : ends[line - 1])..<ends[line]], as: UTF8.self)
   }
 }
 

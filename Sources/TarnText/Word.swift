@@ -3,10 +3,21 @@ struct WordScalar {
   var value: UInt32
   /// Canonical combining class; 0 also where marks are left in their order.
   var combiningClass: UInt8
-  /// The index of the original scalar.
-  var scalar: Int
-  /// Where the original scalar starts and ends, in bytes.
-  var utf8: Range<Int>
+  /// The length of the original scalar in bytes.
+  var utf8Length: UInt8
+  /// The index of the original scalar; 32 bits are enough, see ``validateLength(_:)``.
+  var scalar: UInt32
+  /// Where the original scalar starts, in bytes.
+  var utf8Start: UInt32
+
+  /// The scalar `value` of a text, as it stands there.
+  init(_ value: UInt32, at position: TextPosition, length: Int) {
+    self.value = value
+    combiningClass = 0
+    utf8Length = UInt8(truncatingIfNeeded: length)
+    scalar = UInt32(truncatingIfNeeded: position.scalar)
+    utf8Start = UInt32(truncatingIfNeeded: position.utf8)
+  }
 }
 
 /// A word under construction, its marks brought into canonical order.
@@ -26,7 +37,7 @@ struct Word {
 
   init(limit: Int) {
     self.limit = limit
-    first = WordScalar(value: 0, combiningClass: 0, scalar: 0, utf8: 0..<0)
+    first = WordScalar(0, at: TextPosition(), length: 0)
     last = first
   }
 

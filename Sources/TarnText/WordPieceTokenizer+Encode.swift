@@ -7,6 +7,7 @@ extension WordPieceTokenizer {
   ///   - maxLength: the greatest number of tokens, those of the template included; nil for any.
   ///   - truncation: which text loses pieces when there are more.
   ///   - direction: which end of the text loses them.
+  /// - Returns: the tokens, with types, offsets into their own text, and mask.
   /// - Throws: ``TextError/maximumLengthTooSmall(found:minimum:)``,
   ///   ``TextError/sequenceTooShort(pieces:excess:)``, ``TextError/noSecondText``,
   ///   ``TextError/textTooLong(bytes:limit:)``.
@@ -31,6 +32,7 @@ extension WordPieceTokenizer {
   ///   - maxLength: the greatest number of tokens, those of the template included; nil for any.
   ///   - truncation: which text loses pieces when there are more.
   ///   - direction: which end of the text loses them.
+  /// - Returns: the tokens, with types, offsets into their own text, and mask.
   /// - Throws: ``TextError/invalidUTF8(offset:)`` and what
   ///   ``encode(_:pair:maxLength:truncation:direction:)`` throws.
   public func encode(
@@ -58,7 +60,7 @@ extension WordPieceTokenizer {
 
   /// The pieces of a text that is UTF-8, after a token of the template if there is one.
   ///
-  /// - Parameter limit: the number of pieces that matter; one more shows that there are too many.
+  /// More than `limit` pieces do not matter; one more shows that there are too many.
   private func pieces(
     of text: borrowing Span<UInt8>, after template: Int32? = nil, limit: Int = .max
   ) throws(TextError) -> Pieces {

@@ -82,7 +82,8 @@ struct DocumentEncodingTests {
     let text = "one two. Three four. Five"
     #expect(try tokenizer.encodeDocument(text).segmentIDs == [0, 1, 1, 1, 2, 2, 2, 3, 4])
     #expect(try tokenizer.encodeDocument(text, maxLength: 9).segmentIDs.last == 4)
-    #expect(try tokenizer.encodeDocument(text, maxLength: 8).segmentIDs == [0, 1, 1, 1, 2, 2, 2, 3])
+    #expect(
+      try tokenizer.encodeDocument(text, maxLength: 8).segmentIDs == [0, 1, 1, 1, 2, 2, 2, 3])
     #expect(try tokenizer.encodeDocument(text, maxLength: 5).segmentIDs == [0, 1, 1, 1, 2])
     #expect(try tokenizer.encodeDocument(text, maxLength: 2).segmentIDs == [0, 1])
     for length in [1, 0, -1, .min] {

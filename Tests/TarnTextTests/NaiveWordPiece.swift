@@ -84,7 +84,9 @@ struct NaiveWordPiece {
       while start < items.count {
         var end = start
         while end < items.count, combining[items[end].value] != nil { end += 1 }
-        items[start..<end].sort { combining[$0.value, default: 0] < combining[$1.value, default: 0] }
+        items[start..<end].sort {
+          combining[$0.value, default: 0] < combining[$1.value, default: 0]
+        }
         start = max(end, start + 1)
       }
     }

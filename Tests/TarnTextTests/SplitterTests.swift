@@ -42,15 +42,16 @@ struct SplitterTests {
     #expect(positions == [TextPosition(), TextPosition(scalar: 4, utf8: 8)])
   }
 
-  @Test(arguments: [
-    ([101, 5, 5, 102, 5, 102, 0, 0], [0, 1, 1, 2, 3, 4, 5, 5]),
-    ([101, 5, 102, 102], [0, 1, 2, 4]),
-    ([5, 102, 5], [0, 1, 2]),
-    ([102, 5], [1, 2]),
-    ([101, 101], [0, 2]),
-    ([5], [0]),
-    ([], []),
-  ] as [([Int32], [Int32])])
+  @Test(
+    arguments: [
+      ([101, 5, 5, 102, 5, 102, 0, 0], [0, 1, 1, 2, 3, 4, 5, 5]),
+      ([101, 5, 102, 102], [0, 1, 2, 4]),
+      ([5, 102, 5], [0, 1, 2]),
+      ([102, 5], [1, 2]),
+      ([101, 101], [0, 2]),
+      ([5], [0]),
+      ([], []),
+    ] as [([Int32], [Int32])])
   func derivedNumbersFollowTheSpecialTokens(ids: [Int32], numbers: [Int32]) {
     #expect(SegmentNumbers.derived(from: ids) == numbers)
   }

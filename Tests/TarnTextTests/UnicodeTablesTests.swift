@@ -37,7 +37,9 @@ struct UnicodeTablesTests {
     let tables = UnicodeTables.shared
     let lowercase = try #require(json["lowercase"] as? [[UInt32]])
     #expect(lowercase.count == 1488)
-    for entry in lowercase { #expect(array(tables.lowercase(of: entry[0])) == Array(entry.dropFirst())) }
+    for entry in lowercase {
+      #expect(array(tables.lowercase(of: entry[0])) == Array(entry.dropFirst()))
+    }
     let decomposition = try #require(json["decomposition"] as? [[UInt32]])
     #expect(decomposition.count == 2060)
     for entry in decomposition {

@@ -65,7 +65,9 @@ struct VocabularyTests {
       #expect {
         try Vocabulary(path: path)
       } throws: { error in
-        guard case .unreadableFile(let named, let reason)? = error as? TextError else { return false }
+        guard case .unreadableFile(let named, let reason)? = error as? TextError else {
+          return false
+        }
         return named == path && !reason.isEmpty && "\(error)".hasPrefix(path)
       }
     }

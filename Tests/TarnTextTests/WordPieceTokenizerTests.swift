@@ -28,10 +28,12 @@ struct WordPieceTokenizerTests {
     }
   }
 
-  @Test(arguments: [
-    ([0xFF], 0), ([97, 0xC0, 0x80], 1), ([97, 98, 0xED, 0xA0, 0x80], 2), ([0xF4, 0x90, 0x80, 0x80], 0),
-    ([0xE4, 0xB8], 0), ([97, 0x80], 1), ([0xC3, 0xA9, 0xC3], 2),
-  ] as [([UInt8], Int)])
+  @Test(
+    arguments: [
+      ([0xFF], 0), ([97, 0xC0, 0x80], 1), ([97, 98, 0xED, 0xA0, 0x80], 2),
+      ([0xF4, 0x90, 0x80, 0x80], 0),
+      ([0xE4, 0xB8], 0), ([97, 0x80], 1), ([0xC3, 0xA9, 0xC3], 2),
+    ] as [([UInt8], Int)])
   func invalidUTF8IsATypedErrorWithItsOffset(bytes: [UInt8], offset: Int) throws {
     let tokenizer = try uncasedTokenizer()
     #expect(throws: TextError.invalidUTF8(offset: offset)) { try tokenizer.encode(utf8: bytes) }
