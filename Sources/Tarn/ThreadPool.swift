@@ -110,9 +110,19 @@ internal import Synchronization
         word = result.original
       }
       guard entered else { continue }
-      if index < helpers, let body { work(body, count) }
+      if index < helpers { help() }
       state.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
+  }
+
+  /// Works on the open job.
+  ///
+  /// A function of its own: the reference to the body must be gone before the worker leaves the job.
+  /// Bound in the loop of `serve`, a debug build of Swift 6.3.1 never released it.
+  @inline(never)
+  private func help() {
+    guard let body else { return }
+    work(body, count)
   }
 
   private func isNew(_ word: UInt64, _ seen: UInt64) -> Bool {
