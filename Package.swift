@@ -19,9 +19,16 @@ let safe: [SwiftSetting] =
     .treatWarning("StrictMemorySafety", as: .error),
   ]
 
-/// Kernels are compiled optimised in debug builds too.
+/// Optimised in debug builds too: the kernels, and the oracles that they are compared with.
 ///
-/// - `-num-threads 2`: without it a debug build looks for one object file for each source file.
+/// `-num-threads 2`: without it a debug build looks for one object file for each source file.
+let optimized: [SwiftSetting] = [
+  .unsafeFlags(
+    ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode"])
+]
+
+/// One module of kernels.
+///
 /// - `-fno-math-errno`: without it `squareRoot()` keeps a path into libm, and a vector root becomes
 ///   sixteen scalar calls.
 /// - `TARN_FMA`: the target has fused multiply-add; see `multiplyAdd` in Lanes.swift.
@@ -29,10 +36,9 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
   .target(
     name: name,
     dependencies: ["TarnKernelInterface"],
-    swiftSettings: strict + define.map { .define($0) } + [
+    swiftSettings: strict + define.map { .define($0) } + optimized + [
       .unsafeFlags(
-        ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode", "-Xcc", "-fno-math-errno"]
-          + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
+        ["-Xcc", "-fno-math-errno"] + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
     ]
   )
 }
@@ -88,8 +94,13 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
-      dependencies: ["Tarn", "TarnCheckpoints"],
+      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
+      swiftSettings: strict + optimized),
+    .executableTarget(
+      name: "TarnKernelCheck",
+      dependencies: ["Tarn", "TarnTestSupport"],
+      path: "Tests/TarnKernelCheck",
       swiftSettings: strict),
     .testTarget(
       name: "TarnTests",
