@@ -92,12 +92,12 @@ public final class GuardedMatrix {
     self.init(rows: 1, columns: row.count, at: placement, row)
   }
 
-  /// The matrix for a kernel to write. Valid as long as this object.
+  /// The matrix for a kernel to write, valid as long as this object.
   public var target: MutableMatrixView {
     MutableMatrixView(base, rows: rows, columns: columns, rowStride: rowStride)
   }
 
-  /// The matrix for a kernel to read. Valid as long as this object.
+  /// The matrix for a kernel to read, valid as long as this object.
   public var view: MatrixView { target.readOnly }
 
   /// All elements, row after row.

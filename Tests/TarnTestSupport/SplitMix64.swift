@@ -9,6 +9,7 @@ public struct SplitMix64: RandomNumberGenerator {
     state = seed
   }
 
+  /// The next 64 bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
@@ -27,7 +28,9 @@ public struct SplitMix64: RandomNumberGenerator {
     (0..<count).map { _ in float() * scale }
   }
 
-  /// A number from 0 to `bound - 1`. The slight bias of the remainder does not matter here.
+  /// A number below `bound`, from 0.
+  ///
+  /// The slight bias of the remainder does not matter here.
   public mutating func below(_ bound: Int) -> Int {
     Int(next() >> 1) % bound
   }

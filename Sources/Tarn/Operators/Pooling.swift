@@ -193,8 +193,9 @@ public func gather(
   }
 }
 
-/// Throws unless each index is a row number below `count`. The error names a position in the array,
-/// for a slice too.
+/// Throws unless each index is a row number below `count`.
+///
+/// The error names the position in the array, for a slice too.
 package func checkIndices<C: Collection<Int32>>(
   _ operation: String, _ argument: String, _ indices: C, count: Int
 ) throws(TarnError) where C.Index == Int {

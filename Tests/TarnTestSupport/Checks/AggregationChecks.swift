@@ -7,6 +7,7 @@ public let aggregationChecks: [KernelCheck] = [
   KernelCheck("global aggregation, direct form", aggregationAgreesWithTheDirectForm),
   KernelCheck("global aggregation, mean query", meanCommutesWithTheQueryProjection),
   KernelCheck("global aggregation, batch", aggregationOfASequenceAloneEqualsInBatch),
+  KernelCheck("global aggregation, masked tokens", maskedTokensChangeNoBit),
   KernelCheck("global aggregation, nothing kept", aggregationOfNothingIsNaN),
 ]
 
@@ -127,6 +128,31 @@ private func aggregationOfASequenceAloneEqualsInBatch(
     report.expectSameBits(again.elements, alone.v, "\(label), without probabilities")
     report.expect(none == nil, "\(label): probabilities from nowhere")
   }
+}
+
+/// What a masked token holds, as long as it is finite, reaches neither mean nor aggregate.
+private func maskedTokensChangeNoBit(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  let d = 24
+  let n = 300
+  var random = SplitMix64(seed: 91)
+  let keep = random.flags(n, oneFalseIn: 3)
+  var input = AggregationInput(tokens: n, d: d, heads: 3, keep: keep, &random)
+  let query = random.floats(d, scale: 3)
+  let before = try aggregate(input, query: query, on: execution)
+  for t in 0..<n where !keep[t] {
+    for j in 0..<d { input.x[t * d + j] = random.float() * 1e30 }
+  }
+  let after = try aggregate(input, query: query, on: execution)
+  report.expectSameBits(after.v, before.v, "masked tokens seed 91 \(execution.label)")
+  report.expectSameBits(
+    after.probabilities, before.probabilities,
+    "masked tokens, probabilities seed 91 \(execution.label)")
+  let isZero = after.probabilities.indices.allSatisfy {
+    keep[$0 % n] || after.probabilities[$0] == 0
+  }
+  report.expect(isZero, "masked tokens have a probability \(execution.label)")
 }
 
 /// A sequence with nothing kept, or with no tokens, is NaN and leaves its neighbours alone.

@@ -25,6 +25,7 @@ public struct KernelCheck: Sendable, CustomStringConvertible {
     self.body = body
   }
 
+  /// The name.
   public var description: String { name }
 
   /// Runs the check; an error that it throws is a failure.

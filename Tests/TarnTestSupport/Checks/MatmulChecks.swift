@@ -175,8 +175,9 @@ func apply(_ f: ElementwiseFunction, _ x: [Float], on execution: Execution) -> [
   return y.elements
 }
 
-/// The whole feed-forward step against Double. GELU has slope at most 1.13, and its own error is at
-/// most eight roundings of max(1, |x|).
+/// The whole feed-forward step against Double.
+///
+/// GELU has slope at most 1.13, and its own error is at most eight roundings of max(1, |x|).
 private func matmulWithGELUIsWithinTheBound(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {

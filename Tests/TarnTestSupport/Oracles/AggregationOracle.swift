@@ -57,15 +57,16 @@ public struct AggregationOutput: Sendable {
 
 /// `q = mean Q`, `p = softmax(q·K / √e - 10000 if masked)`, `v = Σ p K`; every token is projected.
 ///
-/// - Parameters:
-///   - input: the sequence.
-///   - query: the mean query to use, as the operator under test takes it; nil computes it from all
-///     tokens' queries as published.
-///
 /// The tolerance is the error of the rearranged form to first order in the unit roundoff ε:
 /// a score is off by `δ = (e + d + 4) ε Σ|u||x|`, so a weight by `2δ + (n + 32) ε` relatively
 /// (32 ε for two exponentials, the joins and the division), and `v` by that times `Σ p |W||x|`
 /// plus `(d + 2) ε` of the same and two roundings with the bias.
+///
+/// - Parameters:
+///   - input: the sequence.
+///   - query: the mean query to use, as the operator under test takes it; nil computes it from all
+///     tokens' queries as published.
+/// - Returns: the values and the tolerances.
 public func aggregationOracle(_ input: AggregationInput, query: [Float]?) -> AggregationOutput {
   let d = input.keyBias.count
   let n = input.tokens
