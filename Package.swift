@@ -23,8 +23,9 @@ let safe: [SwiftSetting] =
 ///
 /// - `-num-threads 2`: without it a debug build looks for one object file for each source file.
 /// - `-disable-batch-mode`: a debug build asks for batches, which whole modules exclude.
-let optimizedFlags = [
-  "-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode",
+let optimized: [SwiftSetting] = [
+  .unsafeFlags(
+    ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode"])
 ]
 
 /// Kernels: optimised, each module for its instruction set.
@@ -36,10 +37,9 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
   .target(
     name: name,
     dependencies: ["TarnKernelInterface"],
-    swiftSettings: strict + define.map { .define($0) } + [
+    swiftSettings: strict + define.map { .define($0) } + optimized + [
       .unsafeFlags(
-        optimizedFlags + ["-Xcc", "-fno-math-errno"]
-          + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
+        ["-Xcc", "-fno-math-errno"] + (march.map { ["-Xcc", "-march=\($0)"] } ?? []))
     ]
   )
 }
@@ -77,7 +77,7 @@ let package = Package(
       dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
     .target(name: "TarnCheckpoints", swiftSettings: safe),
-    .target(name: "TarnText", swiftSettings: safe + [.unsafeFlags(optimizedFlags)]),
+    .target(name: "TarnText", swiftSettings: safe + optimized),
     .target(
       name: "TarnModels",
       dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
@@ -95,8 +95,13 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
-      dependencies: ["Tarn", "TarnCheckpoints"],
+      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
+      swiftSettings: strict + optimized),
+    .executableTarget(
+      name: "TarnKernelCheck",
+      dependencies: ["Tarn", "TarnTestSupport"],
+      path: "Tests/TarnKernelCheck",
       swiftSettings: strict),
     .testTarget(
       name: "TarnTests",

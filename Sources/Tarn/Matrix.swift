@@ -58,7 +58,11 @@ public struct Matrix: Sendable {
 
   private static func checkedCount(_ rows: Int, _ columns: Int) throws(TarnError) -> Int {
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
-    guard rows >= 0, columns >= 0, !overflow, count <= Int.max / 8 else {
+    let limit = Int.max / 8
+    // The sides are limited apart, so that kernels can round them up; an empty matrix may have a
+    // long one.
+    guard (0...limit).contains(rows), (0...limit).contains(columns), !overflow, count <= limit
+    else {
       throw .invalidArgument(
         operation: "Matrix", argument: "size", found: "\(rows) × \(columns)",
         expected: "sizes from 0 whose bytes fit an Int")

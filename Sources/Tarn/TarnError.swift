@@ -24,7 +24,8 @@ public enum TarnError: Error, Equatable, Sendable, CustomStringConvertible {
     case .invalidArgument(let operation, let argument, let found, let expected):
       "\(operation): \(argument) is \(found), expected \(expected)"
     case .indexOutOfRange(let operation, let argument, let position, let found, let count):
-      "\(operation): \(argument)[\(position)] is \(found), expected 0 to \(count - 1)"
+      "\(operation): \(argument)[\(position)] is \(found), "
+        + (count > 0 ? "expected 0 to \(count - 1)" : "but there is nothing to select from")
     case .unknownInstructionSet(let name, let source):
       "\(source): \"\(name)\" is no instruction set, expected "
         + InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")

@@ -93,15 +93,6 @@ internal import Synchronization
     }
   }
 
-  /// A worker's part of the job that it has entered.
-  ///
-  /// A function of its own: its reference to the body is gone when it returns, before the worker
-  /// leaves the job and the caller may end the body's life.
-  @inline(never)
-  private func help(_ index: Int) {
-    if index < helpers, let body { work(body, count) }
-  }
-
   /// A worker's life: enter each job once, if it is still open and wants this many helpers.
   private func serve(_ index: Int) {
     var seen: UInt64 = 0
@@ -119,9 +110,19 @@ internal import Synchronization
         word = result.original
       }
       guard entered else { continue }
-      help(index)
+      if index < helpers { help() }
       state.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
+  }
+
+  /// Works on the open job.
+  ///
+  /// A function of its own: the reference to the body must be gone before the worker leaves the job.
+  /// Bound in the loop of `serve`, a debug build of Swift 6.3.1 never released it.
+  @inline(never)
+  private func help() {
+    guard let body else { return }
+    work(body, count)
   }
 
   private func isNew(_ word: UInt64, _ seen: UInt64) -> Bool {

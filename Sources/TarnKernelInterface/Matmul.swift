@@ -45,7 +45,7 @@ public struct EpilogueView: @unchecked Sendable {
   /// One value a column of C, or nil.
   public var bias: UnsafePointer<Float>?
   public var activation: ElementwiseFunction?
-  /// As many rows and columns as C, or nil. May be C itself only where the depth is at most 384.
+  /// As many rows and columns as C, or nil. Distinct from C, which holds `A·B` when it is read.
   public var residual: MatrixView?
 
   @inlinable @inline(__always)

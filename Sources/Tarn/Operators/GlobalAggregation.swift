@@ -65,7 +65,8 @@ public struct AggregationKeys: Sendable {
 /// - Parameters:
 ///   - x: `[tokens × d]`.
 ///   - sequences: the ragged batch that `x` holds.
-///   - keep: one flag a token, or nil for all; others have weight 0.
+///   - keep: one flag a token, or nil for all; others have weight 0, which hides all they hold but
+///     NaN and ∞.
 ///   - queries: `[sequences × d]`.
 ///   - keys: the key projection.
 ///   - v: `[sequences × d]`, written. NaN for a sequence with nothing kept.

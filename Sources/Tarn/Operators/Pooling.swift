@@ -194,12 +194,16 @@ public func gather(
 }
 
 /// Throws unless each index is a row number below `count`.
-package func checkIndices(
-  _ operation: String, _ argument: String, _ indices: some Collection<Int32>, count: Int
-) throws(TarnError) {
-  for (position, index) in indices.enumerated() where index < 0 || Int(index) >= count {
-    throw .indexOutOfRange(
-      operation: operation, argument: argument, position: position, found: Int(index),
-      count: count)
+///
+/// The error names the position in the array, for a slice too.
+package func checkIndices<C: Collection<Int32>>(
+  _ operation: String, _ argument: String, _ indices: C, count: Int
+) throws(TarnError) where C.Index == Int {
+  for position in indices.indices {
+    let index = Int(indices[position])
+    if index < 0 || index >= count {
+      throw .indexOutOfRange(
+        operation: operation, argument: argument, position: position, found: index, count: count)
+    }
   }
 }

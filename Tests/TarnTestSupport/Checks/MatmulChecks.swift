@@ -1,0 +1,353 @@
+// Matmul against Double, against the contract bit for bit, and against itself.
+
+internal import Tarn
+internal import TarnKernelInterface
+
+/// The checks of this file.
+public let matmulChecks: [KernelCheck] = [
+  KernelCheck("matmul, all edges", matmulMeetsTheContractAtEveryEdge),
+  KernelCheck("matmul, epilogues", matmulEpiloguesEqualTheStepsOneByOne),
+  KernelCheck("matmul, error bound with GELU", matmulWithGELUIsWithinTheBound),
+  KernelCheck("matmul, panel ranges", matmulWritesItsPanelsOnly),
+  KernelCheck("matmul, packing", packingFillsPanelsAndTransposes),
+  KernelCheck("matmul, row alone", rowAloneEqualsRowInBatch),
+  KernelCheck("matmul, powers of two", scalingByPowersOfTwoIsExact),
+  KernelCheck("matmul, identity", identityGivesTheMatrix),
+  KernelCheck("matmul, permuted rows", permutedRowsGivePermutedRows),
+  KernelCheck("matmul, NaN and infinity", matmulKeepsNaNInItsRowAndColumn),
+]
+
+/// Sizes of `A [rows × depth] · B [depth × columns]`.
+struct MatmulShape {
+  var rows: Int
+  var depth: Int
+  var columns: Int
+
+  var label: String { "\(rows)×\(depth)×\(columns)" }
+
+  /// Every size at which the loops change, against a middling rest; small sizes against each other.
+  static func edges(_ size: CheckSize) -> [MatmulShape] {
+    let quick = size == .quick
+    let rows =
+      quick
+      ? [0, 1, 2, 5, 6, 7, 8, 9, 16, 17, 33, 240, 241]
+      : [0, 1, 2, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 239, 240, 241, 481]
+    let columns = [0, 1, 15, 16, 17, 47, 48, 49, 64, 95, 96, 97]
+    let depths = [0, 1, 2, 383, 384, 385, 768, 769]
+    var shapes = rows.map { MatmulShape(rows: $0, depth: quick ? 7 : 385, columns: 97) }
+    shapes += columns.map { MatmulShape(rows: 17, depth: quick ? 7 : 385, columns: $0) }
+    shapes += depths.map { MatmulShape(rows: quick ? 3 : 17, depth: $0, columns: quick ? 33 : 97) }
+    for r in [0, 1, 2, 3, 7, 9] {
+      for d in [0, 1, 2, 5] {
+        for c in [0, 1, 15, 16, 17, 33, 49] {
+          shapes.append(MatmulShape(rows: r, depth: d, columns: c))
+        }
+      }
+    }
+    return shapes
+  }
+}
+
+/// Inputs and the guarded memory of one product.
+private struct MatmulCase {
+  let shape: MatmulShape
+  let a: [Float]
+  let b: [Float]
+  let seed: UInt64
+
+  init(_ shape: MatmulShape, seed: UInt64) {
+    self.shape = shape
+    self.seed = seed
+    var random = SplitMix64(seed: seed)
+    a = random.floats(shape.rows * shape.depth)
+    b = random.floats(shape.depth * shape.columns)
+  }
+
+  /// The packed kernel on guarded memory; `place` chooses memory and gaps between rows.
+  func packed(
+    _ execution: Execution, epilogue: EpilogueView = EpilogueView(), place: Int = 0,
+    _ report: inout CheckReport
+  ) -> [Float] {
+    let count = PackedView.elementCount(depth: shape.depth, columns: shape.columns)
+    let left = GuardedMatrix(
+      rows: shape.rows, columns: shape.depth, gap: place % 4, at: placement(place), a)
+    let weights = GuardedMatrix(
+      rows: shape.depth, columns: shape.columns, gap: place % 2, at: placement(place + 1), b)
+    let panels = GuardedMatrix(rows: 1, columns: count, at: placement(place + 2))
+    let c = GuardedMatrix(
+      rows: shape.rows, columns: shape.columns, gap: place % 3, at: placement(place))
+    let workspace = GuardedMatrix(
+      rows: 1, columns: Blocking.matmulWorkspace, at: placement(place + 1))
+    execution.table.pack(weights.view, panels.target.base)
+    let view = PackedView(panels.view.base, depth: shape.depth, columns: shape.columns)
+    execution.table.matmul(
+      left.view, view, 0..<view.panelCount, epilogue, c.target, workspace.target.base)
+    for memory in [left, weights, panels, c, workspace] {
+      report.expectIntact(memory, "matmul \(shape.label) place \(place)")
+    }
+    return c.elements
+  }
+
+  /// The kernel that takes B as it is.
+  func unpacked(_ execution: Execution, place: Int, _ report: inout CheckReport) -> [Float] {
+    let left = GuardedMatrix(
+      rows: shape.rows, columns: shape.depth, gap: place % 3, at: placement(place), a)
+    let right = GuardedMatrix(
+      rows: shape.depth, columns: shape.columns, gap: place % 4, at: placement(place + 1), b)
+    let c = GuardedMatrix(
+      rows: shape.rows, columns: shape.columns, gap: place % 2, at: placement(place + 2))
+    let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
+    execution.table.matmulUnpacked(
+      left.view, right.view, EpilogueView(), c.target, workspace.target.base)
+    for memory in [left, right, c, workspace] {
+      report.expectIntact(memory, "matmulUnpacked \(shape.label) place \(place)")
+    }
+    return c.elements
+  }
+}
+
+/// Within `k ε Σ|a||b|` of Double, equal to the contract, and packed equal to unpacked.
+private func matmulMeetsTheContractAtEveryEdge(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  for (number, shape) in MatmulShape.edges(size).enumerated() {
+    let input = MatmulCase(shape, seed: UInt64(1000 + number))
+    let label = "matmul \(shape.label) seed \(input.seed) \(execution.label)"
+    let c = input.packed(execution, place: number, &report)
+    let exact = matmulOracle(
+      input.a, input.b, rows: shape.rows, depth: shape.depth, columns: shape.columns)
+    let bound = Double(shape.depth) * unitRoundoff * 1.0001
+    report.expectWithin(c, exact.values, tolerance: exact.magnitudes.map { $0 * bound }, label)
+    let model = execution.model.matmul(
+      input.a, input.b, rows: shape.rows, depth: shape.depth, columns: shape.columns)
+    report.expectSameBits(c, model, "\(label), contract")
+    report.expectSameBits(
+      input.unpacked(execution, place: number, &report), c, "\(label), unpacked")
+  }
+}
+
+/// Bias, activation and residual in every combination equal the three steps done apart.
+private func matmulEpiloguesEqualTheStepsOneByOne(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let activations: [ElementwiseFunction?] = [nil] + ElementwiseFunction.allCases
+  var number = 0
+  for shape in [
+    MatmulShape(rows: 9, depth: 5, columns: 49), MatmulShape(rows: 17, depth: 385, columns: 17),
+    MatmulShape(rows: 3, depth: 0, columns: 16),
+  ] {
+    let input = MatmulCase(shape, seed: 77)
+    let plain = input.packed(execution, &report)
+    var random = SplitMix64(seed: 78)
+    let bias = random.floats(shape.columns)
+    let residual = random.floats(shape.rows * shape.columns)
+    for activation in activations {
+      for choice in 0..<4 {
+        number += 1
+        let hasBias = choice & 1 != 0
+        let hasResidual = choice & 2 != 0
+        let biasMemory = GuardedMatrix(bias, at: placement(number))
+        let residualMemory = GuardedMatrix(
+          rows: shape.rows, columns: shape.columns, gap: number % 3, at: placement(number + 1),
+          residual)
+        let epilogue = EpilogueView(
+          bias: hasBias ? biasMemory.view.base : nil, activation: activation,
+          residual: hasResidual ? residualMemory.view : nil)
+        let fused = input.packed(execution, epilogue: epilogue, place: number, &report)
+        var steps = plain
+        if hasBias { for i in steps.indices { steps[i] += bias[i % shape.columns] } }
+        if let activation { steps = apply(activation, steps, on: execution) }
+        if hasResidual { for i in steps.indices { steps[i] += residual[i] } }
+        report.expectSameBits(
+          fused, steps,
+          "matmul \(shape.label) bias \(hasBias) \(activation.map { "\($0)" } ?? "linear") "
+            + "residual \(hasResidual) \(execution.label)")
+      }
+    }
+  }
+}
+
+/// `f(x)` by the elementwise kernel.
+func apply(_ f: ElementwiseFunction, _ x: [Float], on execution: Execution) -> [Float] {
+  let y = GuardedMatrix(rows: 1, columns: x.count)
+  let source = GuardedMatrix(x)
+  execution.table.elementwise(f, source.view.base, y.target.base, x.count)
+  return y.elements
+}
+
+/// The whole feed-forward step against Double.
+///
+/// GELU has slope at most 1.13, and its own error is at most eight roundings of max(1, |x|).
+private func matmulWithGELUIsWithinTheBound(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: 33, depth: 129, columns: 65)
+  let input = MatmulCase(shape, seed: 5)
+  var random = SplitMix64(seed: 6)
+  let bias = GuardedMatrix(random.floats(shape.columns))
+  let c = input.packed(
+    execution, epilogue: EpilogueView(bias: bias.view.base, activation: .gelu), &report)
+  let product = matmulOracle(
+    input.a, input.b, rows: shape.rows, depth: shape.depth, columns: shape.columns)
+  let biases = bias.elements
+  let sums = product.values.enumerated().map { $1 + Double(biases[$0 % shape.columns]) }
+  let tolerances = sums.indices.map { i in
+    let error = Double(shape.depth) * unitRoundoff * product.magnitudes[i]
+    return 1.13 * (error + unitRoundoff * abs(sums[i])) + 8 * unitRoundoff * max(1, abs(sums[i]))
+  }
+  report.expectWithin(
+    c, sums.map { elementwiseOracle(.gelu, $0) }, tolerance: tolerances,
+    "matmul \(shape.label) bias gelu seed 5 \(execution.label)")
+}
+
+/// A range of panels leaves the other columns of C as they were.
+private func matmulWritesItsPanelsOnly(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: 9, depth: 11, columns: 150)
+  let input = MatmulCase(shape, seed: 9)
+  let whole = input.packed(execution, &report)
+  let weights = GuardedMatrix(rows: shape.depth, columns: shape.columns, input.b)
+  let packed = GuardedMatrix(
+    rows: 1, columns: PackedView.elementCount(depth: shape.depth, columns: shape.columns))
+  execution.table.pack(weights.view, packed.target.base)
+  let view = PackedView(packed.view.base, depth: shape.depth, columns: shape.columns)
+  let left = GuardedMatrix(rows: shape.rows, columns: shape.depth, input.a)
+  for first in 0..<view.panelCount {
+    for last in first...view.panelCount {
+      let c = GuardedMatrix(rows: shape.rows, columns: shape.columns)
+      let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
+      execution.table.matmul(
+        left.view, view, first..<last, EpilogueView(), c.target, workspace.target.base)
+      let written = first * 48..<min(last * 48, shape.columns)
+      let found = c.elements
+      let isRight = found.indices.allSatisfy { i in
+        written.contains(i % shape.columns) ? sameBits(found[i], whole[i]) : found[i].isNaN
+      }
+      report.expect(isRight, "matmul panels \(first)..<\(last) \(execution.label)")
+    }
+  }
+}
+
+/// Each element has its place in the panels, the rest is zero, and the transpose packs alike.
+private func packingFillsPanelsAndTransposes(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  for depth in [0, 1, 3, 17] {
+    for columns in [0, 1, 15, 16, 17, 47, 48, 49, 96, 97, 113] {
+      var random = SplitMix64(seed: UInt64(columns))
+      let b = random.floats(depth * columns)
+      let count = PackedView.elementCount(depth: depth, columns: columns)
+      var expected = [Float](repeating: 0, count: count)
+      let view = PackedView(GuardedMatrix([]).view.base, depth: depth, columns: columns)
+      for k in 0..<depth {
+        for j in 0..<columns {
+          let panel = j / 48
+          expected[48 * panel * depth + k * view.paddedWidth(panel) + j % 48] = b[k * columns + j]
+        }
+      }
+      let label = "pack \(depth)×\(columns) \(execution.label)"
+      let source = GuardedMatrix(
+        rows: depth, columns: columns, gap: columns % 3, at: placement(columns), b)
+      let packed = GuardedMatrix(rows: 1, columns: count, at: placement(depth))
+      execution.table.pack(source.view, packed.target.base)
+      report.expectSameBits(packed.elements, expected, label)
+      report.expectIntact(packed, label)
+      let transposed = (0..<columns).flatMap { j in (0..<depth).map { b[$0 * columns + j] } }
+      let other = GuardedMatrix(
+        rows: columns, columns: depth, gap: depth % 2, at: placement(columns + 1), transposed)
+      let again = GuardedMatrix(rows: 1, columns: count, at: placement(depth + 1))
+      execution.table.packTransposed(other.view, again.target.base)
+      report.expectSameBits(again.elements, expected, "\(label), transposed")
+      report.expectIntact(again, label)
+    }
+  }
+}
+
+/// Batch invariance: the other rows, the tile and the place of a row do not matter.
+private func rowAloneEqualsRowInBatch(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: size == .quick ? 35 : 250, depth: 400, columns: 70)
+  let input = MatmulCase(shape, seed: 21)
+  let together = rows(input.packed(execution, &report), columns: shape.columns)
+  for (i, row) in rows(input.a, columns: shape.depth).enumerated() where i % 3 == 0 || i > 240 {
+    let single = MatmulShape(rows: 1, depth: shape.depth, columns: shape.columns)
+    let c = MatmulCase(single, a: row, b: input.b).packed(execution, &report)
+    report.expectSameBits(c, together[i], "matmul \(shape.label) row \(i) alone \(execution.label)")
+  }
+}
+
+extension MatmulCase {
+  fileprivate init(_ shape: MatmulShape, a: [Float], b: [Float]) {
+    self.shape = shape
+    self.a = a
+    self.b = b
+    seed = 0
+  }
+}
+
+private func scalingByPowersOfTwoIsExact(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: 13, depth: 500, columns: 50)
+  let input = MatmulCase(shape, seed: 31)
+  let c = input.packed(execution, &report)
+  for (left, right) in [(Float(0x1p20), Float(1)), (0x1p-12, 0x1p5), (1, -0x1p30)] {
+    let scaled = MatmulCase(shape, a: input.a.map { $0 * left }, b: input.b.map { $0 * right })
+    report.expectSameBits(
+      scaled.packed(execution, &report), c.map { $0 * (left * right) },
+      "matmul \(shape.label) seed 31 scaled by \(left) and \(right) \(execution.label)")
+  }
+}
+
+private func identityGivesTheMatrix(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  for n in [1, 17, 49, 97] {
+    var random = SplitMix64(seed: UInt64(n))
+    let identity = (0..<n * n).map { Float($0 / n == $0 % n ? 1 : 0) }
+    let b = random.floats(n * n)
+    let shape = MatmulShape(rows: n, depth: n, columns: n)
+    report.expectSameBits(
+      MatmulCase(shape, a: identity, b: b).packed(execution, &report), b,
+      "identity times B, n = \(n) \(execution.label)")
+    report.expectSameBits(
+      MatmulCase(shape, a: b, b: identity).packed(execution, &report), b,
+      "A times identity, n = \(n) \(execution.label)")
+  }
+}
+
+private func permutedRowsGivePermutedRows(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: 43, depth: 90, columns: 65)
+  let input = MatmulCase(shape, seed: 41)
+  var random = SplitMix64(seed: 42)
+  let order = (0..<shape.rows).shuffled(using: &random)
+  let a = rows(input.a, columns: shape.depth)
+  let c = rows(input.packed(execution, &report), columns: shape.columns)
+  let permuted = MatmulCase(shape, a: order.flatMap { a[$0] }, b: input.b)
+  report.expectSameBits(
+    permuted.packed(execution, &report), order.flatMap { c[$0] },
+    "matmul \(shape.label) rows permuted \(execution.label)")
+}
+
+/// NaN in row i of A reaches row i of C alone, ∞ in column j of B column j alone; 0·NaN is NaN.
+private func matmulKeepsNaNInItsRowAndColumn(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) {
+  let shape = MatmulShape(rows: 11, depth: 20, columns: 53)
+  let input = MatmulCase(shape, seed: 51)
+  var a = input.a
+  var b = input.b
+  a[4 * shape.depth + 7] = .nan
+  b[7 * shape.columns + 9] = 0
+  b[3 * shape.columns + 50] = .infinity
+  let c = MatmulCase(shape, a: a, b: b).packed(execution, &report)
+  let isRight = c.indices.allSatisfy { i in
+    if i / shape.columns == 4 { return c[i].isNaN }
+    return i % shape.columns == 50 ? !c[i].isFinite : c[i].isFinite
+  }
+  report.expect(isRight, "matmul \(shape.label) with NaN and infinity \(execution.label)")
+}
