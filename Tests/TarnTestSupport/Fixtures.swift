@@ -1,1 +1,7 @@
-package func fixturePath(_ r: String) -> String { let p = #filePath.split(separator: "/").dropLast(2); return "/" + p.joined(separator: "/") + "/Fixtures/" + r }
+// Where golden data lie.
+
+/// The path of a file or directory below Tests/Fixtures.
+package func fixturePath(_ relative: String) -> String {
+  let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+  return "/\(tests)/Fixtures/\(relative)"
+}

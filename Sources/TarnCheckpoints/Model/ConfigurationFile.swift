@@ -112,11 +112,12 @@ public struct ConfigurationFile: Sendable {
   /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
   public func strings(_ key: String) throws(CheckpointError) -> [String]? {
     if isNull(key) { return nil }
-    return try value(key, default: nil, expected: "a list of strings") { value in
+    let strings: [String] = try value(key, default: nil, expected: "a list of strings") { value in
       guard let array = value.array else { return nil }
       let strings = array.compactMap(\.string)
       return strings.count == array.count ? strings : nil
     }
+    return strings
   }
 
   /// Whether the key is absent or null.
@@ -135,7 +136,7 @@ public struct ConfigurationFile: Sendable {
     let key = "id2label"
     if isNull(key) { return nil }
     let expected = "an object with the keys \"0\", \"1\" … without a gap, and strings"
-    let members = try value(key, default: nil, expected: expected, \.object)
+    let members: JSONObject = try value(key, default: nil, expected: expected, \.object)
     var labels: [String] = []
     for i in members.members.indices {
       guard let label = members["\(i)"]?.string else {
