@@ -24,9 +24,7 @@ private enum GeluTanh: LaneFunction {
   @inline(__always) static func value(_ x: Lanes) -> Lanes { geluTanh(x) }
 }
 private enum Relu: LaneFunction {
-  @inline(__always) static func value(_ x: Lanes) -> Lanes {
-    x.replacing(with: Lanes.zero, where: x .< Lanes.zero)
-  }
+  @inline(__always) static func value(_ x: Lanes) -> Lanes { relu(x) }
 }
 private enum Sigmoid: LaneFunction {
   @inline(__always) static func value(_ x: Lanes) -> Lanes { sigmoid(x) }

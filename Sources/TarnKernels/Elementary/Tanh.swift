@@ -1,48 +1,34 @@
-// tanh, the GELU that is made of it, and the sign that both erf and tanh put back last.
+// The hyperbolic tangent.
 
-/// tanh x for every Float.
+/// tanh x.
 ///
-///     |x| < 0.625: x + x³·P(x²)        else: 1 - 2 / (e^(2|x|) + 1), with the sign of x
+///     |x| < 0.625:  |x| + |x|³·P(x²)
+///     otherwise:    1 − 2 / (e^(2|x|) + 1)
 ///
-/// P has degree 4 in x², fitted like the polynomial of ``exp(_:)``; relative error 4.4·10⁻⁹.
+/// and the sign of x by a bit operation, so tanh(−0) = −0. NaN passes.
 @inline(__always)
 func tanh(_ x: Lanes) -> Lanes {
-  let a = magnitude(x)
-  let s = a * a
-  var p = multiplyAdd(Lanes(repeating: -0.005_702_603), s, Lanes(repeating: 0.020_637_037))
-  p = multiplyAdd(p, s, Lanes(repeating: -0.053_739_116))
-  p = multiplyAdd(p, s, Lanes(repeating: 0.133_314_36))
-  p = multiplyAdd(p, s, Lanes(repeating: -0.333_332_8))
-  let small = multiplyAdd(a * s, p, a)
-  let large =
-    Lanes(repeating: 1) - Lanes(repeating: 2) / (exp(a + a) + Lanes(repeating: 1))
-  return withSign(of: x, large.replacing(with: small, where: a .< Lanes(repeating: 0.625)))
-}
+  let magnitude = x.absolute
 
-/// x/2·(1 + tanh u) = x / (1 + e^-2u) with u = √(2/π)(x + 0.044715·x³).
-///
-/// The quotient keeps relative accuracy in the negative tail. -∞ gives -0.
-@inline(__always)
-func geluTanh(_ x: Lanes) -> Lanes {
-  let x = x.replacing(with: Lanes(repeating: -40), where: x .< Lanes(repeating: -40))
-  let cubic = multiplyAdd(x * x, Lanes(repeating: 0.044_715), Lanes(repeating: 1))
-  // -2·√(2/π)
-  let exponent = x * cubic * Lanes(repeating: -1.595_769_1)
-  return x / (Lanes(repeating: 1) + exp(exponent))
-}
+  // P has degree 4 on [0, 0.625²]: weighted least squares on Chebyshev nodes with Lawson's
+  // reweighting, coefficients rounded one after the other. Relative error of tanh 4.5e-9 (0.08 ulp).
+  let square = magnitude * magnitude
+  let p = Lanes.broadcast(-0x1.750ce4p-8)
+    .horner(square, 0x1.51f8cep-6)
+    .horner(square, -0x1.b835a4p-5)
+    .horner(square, 0x1.1106f6p-3)
+    .horner(square, -0x1.555532p-2)
+  let small = multiplyAdd(p * square, magnitude, magnitude)
 
-/// |x|: the sign bit cleared.
-@inline(__always)
-func magnitude(_ x: Lanes) -> Lanes {
-  unsafeBitCast(
-    unsafeBitCast(x, to: SIMD16<UInt32>.self) & SIMD16<UInt32>(repeating: 0x7FFF_FFFF),
-    to: Lanes.self)
-}
+  // From 9.02 on the quotient is below a quarter of the spacing of floats under 1. The exponential
+  // is taken to base 2: the constant's own rounding error is 1.3e-8, and the quotient damps it.
+  let factor = Lanes.broadcast(0x1.715476p+1)  // 2·log₂ e
+  let shift = Lanes.broadcast(roundingShift)
+  let a = magnitude.atMost(9.5)
+  let shifted = multiplyAdd(a, factor, shift)
+  let r = multiplyAdd(a, factor, shift - shifted)
+  let denominator = multiplyAdd(exp2OfReduced(r), powerOfTwo(shifted), .broadcast(1))
+  let large = .broadcast(1) - .broadcast(2) / denominator
 
-/// `value`, which is not negative, with the sign of x, so that -0 stays -0.
-@inline(__always)
-func withSign(of x: Lanes, _ value: Lanes) -> Lanes {
-  let sign =
-    unsafeBitCast(x, to: SIMD16<UInt32>.self) & SIMD16<UInt32>(repeating: 0x8000_0000)
-  return unsafeBitCast(unsafeBitCast(value, to: SIMD16<UInt32>.self) | sign, to: Lanes.self)
+  return large.replacing(with: small, where: magnitude .< .broadcast(0.625)).signed(as: x)
 }

@@ -28,7 +28,7 @@ func softmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
 @inline(__always)
 func exponentials(_ x: UnsafeMutablePointer<Float>, count: Int, minus m: Float) -> Float {
   let shift = Lanes(repeating: m)
-  @inline(__always) func shifted(_ x: Lanes) -> Lanes { exp(x - shift) }
+  @inline(__always) func shifted(_ x: Lanes) -> Lanes { expNonPositive(x - shift) }
   map(x, into: x, count: count, shifted)
   @inline(__always) func identity(_ x: Lanes) -> Lanes { x }
   return sum(x, count: count, identity)

@@ -1,0 +1,106 @@
+// What the elementary functions are compared with: Double, the bounds of the documentation, and the
+// arguments at which things break.
+
+import Foundation
+import TarnKernelInterface
+
+/// The value in Double, whose own error is far below a thousandth of a Float's ulp.
+func exactValue(_ function: ElementwiseFunction, _ x: Double) -> Double {
+  switch function {
+  case .exp: return Foundation.exp(x)
+  case .tanh: return Foundation.tanh(x)
+  case .erf: return Foundation.erf(x)
+  case .gelu:
+    // ½·erfc keeps the lower tail, where 1 + erf cancels.
+    return x == -.infinity ? 0 : 0.5 * x * Foundation.erfc(-x * 0.5.squareRoot())
+  case .geluTanh:
+    let u = (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
+    return x == -.infinity ? 0 : x / (1 + Foundation.exp(-2 * u))
+  case .relu: return x < 0 ? 0 : x
+  case .sigmoid: return 1 / (1 + Foundation.exp(-x))
+  case .silu: return x == -.infinity ? 0 : x / (1 + Foundation.exp(-x))
+  }
+}
+
+/// `|y − exact|` in units of the last place of the float nearest to `exact`.
+func ulps(_ y: Float, from exact: Double) -> Double {
+  let nearest = Float(exact)
+  if y.isNaN || nearest.isNaN { return y.isNaN && nearest.isNaN ? 0 : .infinity }
+  if !y.isFinite || !nearest.isFinite { return y == nearest ? 0 : .infinity }
+  return abs(Double(y) - exact) / Double(nearest.ulp)
+}
+
+/// The documented bounds of one function: ulp on intervals, an absolute error below the lowest one.
+struct ErrorBound {
+  /// From each `start` up to the start of the interval before, or ∞; descending.
+  var intervals: [(start: Float, fused: Double, separate: Double)]
+  /// Below the last interval.
+  var absolute: Double = 0
+
+  /// Whether `y` is as near to `exact` as promised for the argument `x`.
+  func holds(_ x: Float, _ y: Float, _ exact: Double, isFused: Bool) -> Bool {
+    for interval in intervals where x >= interval.start {
+      return ulps(y, from: exact) <= (isFused ? interval.fused : interval.separate)
+    }
+    if x.isNaN { return y.isNaN }
+    return abs(Double(y) - exact) <= absolute
+  }
+
+  /// The bounds that ``ElementwiseFunction`` states.
+  static func of(_ function: ElementwiseFunction) -> ErrorBound {
+    switch function {
+    case .exp: ErrorBound(intervals: [(-.infinity, 1.0, 1.0)])
+    case .tanh: ErrorBound(intervals: [(-.infinity, 1.4, 1.6)])
+    case .erf: ErrorBound(intervals: [(-.infinity, 1.1, 1.2)])
+    case .gelu:
+      ErrorBound(
+        intervals: [(0, 1.6, 1.6), (-1, 2.4, 2.7), (-3, 8, 12), (-5, 40, 60)], absolute: 1e-10)
+    case .geluTanh:
+      ErrorBound(
+        intervals: [(0, 2.1, 2.1), (-1, 2.4, 2.7), (-3, 8, 12), (-5, 40, 60)], absolute: 1e-10)
+    case .relu: ErrorBound(intervals: [(-.infinity, 0, 0)])
+    case .sigmoid: ErrorBound(intervals: [(-87, 2.1, 2.1)], absolute: 0x1p-127)
+    case .silu: ErrorBound(intervals: [(-87, 2.1, 2.1)], absolute: 0x1p-120)
+    }
+  }
+}
+
+/// Arguments from every binade of both signs, and the neighbourhood of every point where a function
+/// changes its formula, clamps, overflows or underflows.
+func elementaryArguments(seed: UInt64) -> [Float] {
+  var state = seed
+  func random() -> UInt32 {
+    // SplitMix64.
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return UInt32(truncatingIfNeeded: (z ^ (z >> 31)) >> 32)
+  }
+  var arguments: [Float] = []
+  for high in UInt32(0)..<512 where high & 0xff != 0xff {
+    let ends: [UInt32] = [0, 1, 0x40_0000, 0x7f_fffe, 0x7f_ffff]
+    for mantissa in ends + (0..<64).map({ _ in random() & 0x7f_ffff }) {
+      arguments.append(Float(bitPattern: high << 23 | mantissa))
+    }
+  }
+  let edges: [Float] = [
+    0.625, 1, 3.95, 4, 8, 9.02, 9.5, 10.046, 10.0625, 12.98, 13, 20, 80, 87, 87.33654, 87.33655,
+    88, 88.37626, 88.72283, 88.72284, 89, 103.27893, 103.97208, 104,
+  ]
+  for edge in edges {
+    for signed in [edge, -edge] {
+      var x = signed
+      for _ in 0..<4 { x = x.nextDown }
+      for _ in 0..<9 {
+        arguments.append(x)
+        x = x.nextUp
+      }
+    }
+  }
+  // The arguments at which the rounding of x·log₂ e changes, where the reduced argument is largest.
+  for n in -150...150 {
+    let x = Float((Double(n) + 0.5) * Foundation.log(2))
+    arguments += [x.nextDown, x, x.nextUp, x / 2]
+  }
+  return arguments + [0, -0.0, .infinity, -.infinity]
+}
