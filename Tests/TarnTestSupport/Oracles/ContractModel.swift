@@ -67,11 +67,11 @@ public struct ContractModel: Sendable {
     return x.indices.map { multiplyAdd((x[$0] - mean) * rstd, gain[$0], bias[$0]) }
   }
 
-  /// Softmax of one row, given the exponential that the kernels use.
+  /// Softmax of one row, given the exponential that the kernels use; a subnormal one counts as 0.
   public func softmax(_ x: [Float], scale: Float, exp: ([Float]) -> [Float]) -> [Float] {
     let scaled = x.map { $0 * scale }
     let top = scaled.contains { $0.isNaN } ? .nan : scaled.max() ?? -.infinity
-    let terms = exp(scaled.map { $0 - top })
+    let terms = exp(scaled.map { $0 - top }).map { $0.isSubnormal ? 0 : $0 }
     let total = sum(terms)
     return terms.map { $0 / total }
   }
