@@ -120,6 +120,7 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
     }
     for (set, tally) in zip(sets, tallies) {
       print(tally.summary("\(function) \(set)"))
+      fflush(nil)
       #expect(tally.failures == 0, "\(function) \(set): first at \(tally.firstFailure)")
     }
   }
@@ -143,9 +144,11 @@ private struct Tally {
         if failures == 0 { firstFailure = x[i] }
         failures += 1
       }
-      guard let interval = Tally.starts.firstIndex(where: { x[i] >= $0 }) else { continue }
       let error = ulps(y[i], from: exact[i])
-      if error > largest[interval].ulps { largest[interval] = (error, x[i]) }
+      for (k, start) in Tally.starts.enumerated() where x[i] >= start {
+        if error > largest[k].ulps { largest[k] = (error, x[i]) }
+        break
+      }
       if abs(x[i]) <= 10 {
         let distance = abs(Double(y[i]) - exact[i])
         if distance > absolute.error { absolute = (distance, x[i]) }
