@@ -19,15 +19,15 @@ public enum ElementwiseFunction: UInt8, CaseIterable, Sendable {
   case erf
   /// x·Φ(x) = ½·x·(1 + erf(x/√2)).
   ///
-  /// At most 1.8 / 2.0 ulp for x ≥ 0. In the lower tail 2.6 / 3.2 ulp from −1 on, 8.4 / 12.4 from −3
-  /// on, 46 / 67 from −5 on, below that an absolute error under 1e-11. 0 for x ≤ −13 and at −∞; keeps
-  /// the sign of zero.
+  /// At most 1.8 / 2.0 ulp for x ≥ 0. In the lower tail 2.6 / 3.2 ulp from −1 on, 8.4 / 12.4 from
+  /// −3 on, 46 / 67 from −5 on, below that an absolute error under 1e-11. 0 for x ≤ −13 and at −∞;
+  /// keeps the sign of zero.
   case gelu
   /// ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which some checkpoints have in place of ``gelu``.
   ///
-  /// At most 1.7 / 1.9 ulp for x ≥ 0. In the lower tail 2.2 / 2.6 ulp from −1 on, 6.6 / 12.8 from −3
-  /// on, 23 / 38 from −5 on, below that an absolute error under 1e-11. −0 for x < −10.05 and at −∞;
-  /// keeps the sign of zero.
+  /// At most 1.7 / 1.9 ulp for x ≥ 0. In the lower tail 2.2 / 2.6 ulp from −1 on, 6.6 / 12.8 from
+  /// −3 on, 23 / 38 from −5 on, below that an absolute error under 1e-11. −0 for x < −10.05 and at
+  /// −∞; keeps the sign of zero.
   case geluTanh
   /// max(x, 0), exact; keeps the sign of zero.
   case relu

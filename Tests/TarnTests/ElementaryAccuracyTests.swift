@@ -80,7 +80,8 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
   /// Softmax is the only way in to `expNonPositive`.
   @Test(arguments: InstructionSet.available)
   func softmaxFlushesDenormalExponentialsOnly(set: InstructionSet) {
-    // The other exponential of the row is 1 and the sum rounds to 1, so this one comes out as it is.
+    // The other exponential of the row is 1 and the sum rounds to 1, so this one comes out as it
+    // is.
     let cases: [(x: Float, isFlushed: Bool)] = [
       (-80, false), (-87.336_54, false), (-87.336_55, true), (-100, true), (-.infinity, true),
     ]
