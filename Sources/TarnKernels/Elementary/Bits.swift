@@ -4,12 +4,13 @@
 
 /// 1.5·2^23 + 127, which, added to x, leaves round(x) + 127 in the lowest bits.
 ///
-/// For |x| < 2^21. The spacing of floats near 1.5·2^23 is 1, so the addition itself rounds to nearest. The 127 is the
-/// exponent bias, so that one shift of the sum gives a power of two; see ``powerOfTwo(_:)``.
+/// For |x| < 2^21. The spacing of floats near 1.5·2^23 is 1, so the addition itself rounds to
+/// nearest. The 127 is the exponent bias, so that one shift of the sum gives a power of two; see
+/// ``powerOfTwo(_:)``.
 @inline(__always)
 var roundingShift: Float { 12_583_039 }
 
-/// Added to ``roundingShift``, it makes the power of two negative: it is the bit next to the exponent.
+/// Added to ``roundingShift``, it makes the power of two negative: the bit above the exponent.
 @inline(__always)
 var negating: Float { 256 }
 

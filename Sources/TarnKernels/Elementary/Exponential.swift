@@ -15,8 +15,9 @@ func reducedByLn2(_ x: Lanes, _ n: Lanes) -> Lanes {
 
 /// e^r for |r| ≤ 0.3466, as `1 + (r + r²·Q(r))`.
 ///
-/// Q has degree 4: weighted least squares on Chebyshev nodes with Lawson's reweighting, coefficients
-/// rounded one after the other with the rest refitted. Relative error 3.1e-9 (0.05 ulp).
+/// Q has degree 4: weighted least squares on Chebyshev nodes with Lawson's reweighting,
+/// coefficients rounded one after the other with the rest refitted. Relative error 3.1e-9 (0.05
+/// ulp).
 @inline(__always)
 func expOfReduced(_ r: Lanes) -> Lanes {
   let q = Lanes.broadcast(0x1.6a5134p-10)
@@ -29,8 +30,9 @@ func expOfReduced(_ r: Lanes) -> Lanes {
 
 /// 2^r for |r| ≤ 0.5, as `1 + r·H(r)`.
 ///
-/// H has degree 5, fitted as Q of ``expOfReduced(_:)``. Relative error 3.0e-9 (0.05 ulp). Used where
-/// the exponent comes from a polynomial, which then has the factor log₂ e in its coefficients.
+/// H has degree 5, fitted as Q of ``expOfReduced(_:)``. Relative error 3.0e-9 (0.05 ulp). Used
+/// where the exponent comes from a polynomial, which then has the factor log₂ e in its
+/// coefficients.
 @inline(__always)
 func exp2OfReduced(_ r: Lanes) -> Lanes {
   Lanes.broadcast(0x1.416b80p-13)

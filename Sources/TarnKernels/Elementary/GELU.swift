@@ -6,16 +6,16 @@
 ///     max(x, 0) − a·2^(a·H(a) − 1),  a = |x|,  a·H(a) − 1 = log₂ Φ(−a)
 ///
 /// One polynomial and one power of two, no division and no choice between branches. There is no
-/// difference of nearly equal numbers for negative x, so the lower tail keeps its relative accuracy.
-/// gelu(−∞) = 0, as for all x ≤ −13; gelu(+∞) = +∞; NaN passes; zero keeps its sign.
+/// difference of nearly equal numbers for negative x, so the lower tail keeps its relative
+/// accuracy. gelu(−∞) = 0, as for all x ≤ −13; gelu(+∞) = +∞; NaN passes; zero keeps its sign.
 @inline(__always)
 func gelu(_ x: Lanes) -> Lanes {
   // At 13 the exponent rounds to −127, which powerOfTwo makes 0.
   let a = x.absolute.atMost(13)
 
-  // H: degree 12 on [0, 13.08]: weighted least squares on Chebyshev nodes with Lawson's reweighting,
-  // coefficients rounded one after the other with the rest refitted. The weight allows a relative
-  // error of Φ(−a) of 5.1e-8 up to a = 3 and e^1.2 times more for each further 1.
+  // H: degree 12 on [0, 13.08]: weighted least squares on Chebyshev nodes with Lawson's
+  // reweighting, coefficients rounded one after the other with the rest refitted. The weight allows a
+  // relative error of Φ(−a) of 5.1e-8 up to a = 3 and e^1.2 times more for each further 1.
   // Even and odd powers apart: half as long a chain of dependent operations, which shows where two
   // registers make sixteen lanes (AVX2: 0.60 against 0.85 ns an element).
   let square = a * a

@@ -11,7 +11,8 @@ func tanh(_ x: Lanes) -> Lanes {
   let magnitude = x.absolute
 
   // P has degree 4 on [0, 0.625²]: weighted least squares on Chebyshev nodes with Lawson's
-  // reweighting, coefficients rounded one after the other. Relative error of tanh 4.5e-9 (0.08 ulp).
+  // reweighting, coefficients rounded one after the other. Relative error of tanh 4.5e-9 (0.08
+  // ulp).
   let square = magnitude * magnitude
   let p = Lanes.broadcast(-0x1.750ce4p-8)
     .horner(square, 0x1.51f8cep-6)
