@@ -41,8 +41,9 @@ public struct WeightScope: Sendable {
   /// Published checkpoints have `ponet.embeddings…` or `embeddings…`, by the class that was saved:
   /// `weights.scope(anyOf: ["ponet", ""])`. The choice is made once, here.
   ///
-  /// - Parameter components: alternatives; an empty one stands for this scope itself.
-  /// - Returns: The first that has a tensor, or else the last one, whose names errors will show.
+  /// - Parameter components: alternatives; an empty one, wherever it stands, is this scope itself.
+  /// - Returns: The first that has a tensor; if none has, this scope where that is allowed, else
+  ///   the last alternative, whose names errors will show.
   public func scope(anyOf components: [String]) -> WeightScope {
     for component in components where !component.isEmpty {
       let start = fullName(component) + "."
@@ -50,7 +51,7 @@ public struct WeightScope: Sendable {
         return self[component]
       }
     }
-    return self[components.last ?? ""]
+    return components.contains("") ? self : self[components.last ?? ""]
   }
 
   /// The name that a tensor of this scope has in the file.
