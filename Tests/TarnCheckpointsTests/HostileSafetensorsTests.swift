@@ -335,14 +335,25 @@ import Testing
     #expect(!sentence.unicodeScalars.contains { $0.value < 0x20 })
   }
 
-  @Test func countsAreLimited() {
-    let tensors = (0...SafetensorsLimits.metadataEntries).map { "\"\($0)\":\"\"" }
-    let header = "{\"__metadata__\":{" + tensors.joined(separator: ",") + "}}"
+  @Test func theNumberOfMetadataEntriesIsLimited() {
+    let limit = SafetensorsLimits.metadataEntries
+    let entries = (0...limit).map { "\"\($0)\":\"\"" }.joined(separator: ",")
     #expect(
-      problem(safetensors(header))
-        == .invalidSafetensors(
-          file: "x.safetensors",
-          .tooManyMetadataEntries(limit: SafetensorsLimits.metadataEntries)))
+      problem(safetensors("{\"__metadata__\":{\(entries)}}"))
+        == .invalidSafetensors(file: "x.safetensors", .tooManyMetadataEntries(limit: limit)))
+  }
+
+  @Test func theNumberOfTensorsIsLimited() {
+    let limit = SafetensorsLimits.tensors
+    let rest = "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
+    var header: [UInt8] = []
+    for number in 0..<limit {
+      header += Array((number == 0 ? "{\"" : ",\"").utf8) + Array("\(number)\(rest)".utf8)
+    }
+    #expect(problem(safetensors(header + Array("}".utf8))) == nil)
+    #expect(
+      problem(safetensors(header + Array(",\"x\(rest)}".utf8)))
+        == .invalidSafetensors(file: "x.safetensors", .tooManyTensors(limit: limit)))
   }
 
   @Test func namesThatOnlyLookEqualAreTwoTensors() throws {
