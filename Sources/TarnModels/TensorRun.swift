@@ -45,7 +45,7 @@ struct PaddedInputs {
   func mask(_ name: String, threshold: Float) throws(ModelError) -> [[Bool]]? {
     guard let info = try checkedInfo(name) else { return nil }
     let values =
-      if info.elementType.isFloatingPoint {
+      if ElementType.weights.contains(info.elementType) {
         try checkpoint { () throws(CheckpointError) in try file.floats(of: info) }
       } else {
         try checkpoint { () throws(CheckpointError) in try file.integers(of: info) }

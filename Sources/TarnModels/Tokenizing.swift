@@ -18,7 +18,7 @@ extension WordPieceTokenizer {
       try TarnModels.checkpoint { () throws(CheckpointError) in
         let file = try ConfigurationFile(path: path)
         options.lowercases = try file.boolean("do_lower_case", default: true)
-        if !file.isNull("strip_accents") {
+        if file.has("strip_accents") {
           options.stripsAccents = try file.boolean("strip_accents", default: true)
         }
         options.handlesChineseCharacters = try file.boolean(

@@ -1,106 +1,195 @@
-// config.json: every kind of wrong value is an error that names the key.
-
 import TarnTestSupport
 import Testing
 
 @testable import TarnCheckpoints
 
-private func configuration(_ json: String) throws -> ConfigurationFile {
-  try ConfigurationFile(bytes: Array(json.utf8), path: "config.json")
-}
+@Suite struct ConfigurationFileTests {
+  /// The numeric keys of a PoNet configuration with ranges as a model may ask for them.
+  static let integerKeys: [(key: String, range: ClosedRange<Int>)] = [
+    ("hidden_size", 1...65536), ("num_hidden_layers", 1...1024), ("num_attention_heads", 1...1024),
+    ("intermediate_size", 1...1 << 20), ("vocab_size", 1...1 << 24), ("type_vocab_size", 1...1024),
+    ("max_position_embeddings", 1...1 << 24), ("num_labels", 1...65536),
+  ]
 
-@Test(arguments: [
-  "-1", "0", "65537", "1.5", "1e3", "9223372036854775808", "-9223372036854775809", "1e400",
-  "\"768\"", "true", "null", "[768]", "{}", "2.0",
-])
-func aWholeNumberOutOfRangeIsRejected(_ value: String) throws {
-  let file = try configuration("{\"hidden_size\":\(value)}")
-  let error = #expect(throws: CheckpointError.self) {
-    try file.integer("hidden_size", in: 1...65536, default: 768)
+  /// Values that no integer key accepts, as they are shown in the error.
+  static let wrongIntegers = [
+    "-1", "0", "1.5", "2.0", "1e3", "1e400", "-9223372036854775808", "9223372036854775807",
+    "9223372036854775808", "18446744073709551616", "true", "false", "null", "\"768\"", "\"\"",
+  ]
+
+  private func configuration(_ text: String) throws -> ConfigurationFile {
+    try ConfigurationFile(bytes: Array(text.utf8))
   }
-  guard case .wrongValue("config.json", "hidden_size", _, let expected)? = error else {
-    Issue.record("\(String(describing: error))")
-    return
+
+  @Test(arguments: integerKeys)
+  func integersOutOfRangeAreNamed(key: String, range: ClosedRange<Int>) throws {
+    let expected = "an integer from \(range.lowerBound) to \(range.upperBound)"
+    let wrong = Self.wrongIntegers + ["\(range.upperBound + 1)"]
+    for value in wrong {
+      let file = try configuration("{\"\(key)\":\(value)}")
+      for fallback in [nil, 1] {
+        #expect(
+          throws: CheckpointError.wrongValue(
+            file: "config.json", key: key, found: value, expected: expected)
+        ) { try file.integer(key, in: range, default: fallback) }
+      }
+    }
+    for (value, found) in [("[1]", "an array of 1"), ("{}", "an object of 0")] {
+      #expect(
+        throws: CheckpointError.wrongValue(
+          file: "config.json", key: key, found: found, expected: expected)
+      ) { try configuration("{\"\(key)\":\(value)}").integer(key, in: range) }
+    }
+    for value in [range.lowerBound, range.upperBound] {
+      #expect(try configuration("{\"\(key)\":\(value)}").integer(key, in: range) == value)
+    }
+    let empty = try configuration("{}")
+    #expect(try empty.integer(key, in: range, default: 17) == 17)
+    #expect(
+      throws: CheckpointError.wrongValue(
+        file: "config.json", key: key, found: nil, expected: expected)
+    ) { try empty.integer(key, in: range) }
   }
-  #expect(expected == "a whole number from 1 to 65536")
-}
 
-@Test func valuesInRangeAreRead() throws {
-  let file = try configuration(
-    """
-    {"n": 65536, "x": 1e-12, "b": false, "s": "gelu", "l": ["A", "B"], "z": null,
-     "id2label": {"1": "no", "0": "yes"}}
-    """)
-  #expect(try file.integer("n", in: 1...65536) == 65536)
-  #expect(try file.integer("absent", in: 1...10, default: 3) == 3)
-  #expect(try file.number("x", in: 0...1) == 1e-12)
-  #expect(try file.boolean("b") == false)
-  #expect(try file.string("s") == "gelu")
-  #expect(try file.strings("l") == ["A", "B"])
-  #expect(try file.strings("z") == nil)
-  #expect(try file.labels() == ["yes", "no"])
-  #expect(file.isNull("z") && file.isNull("absent") && !file.isNull("n"))
-}
-
-@Test func aMissingKeyWithoutADefaultIsNamed() throws {
-  let error = #expect(throws: CheckpointError.self) {
-    try configuration("{}").integer("num_layers", in: 1...10)
+  @Test func numbersOutOfRangeAreNamed() throws {
+    let key = "layer_norm_eps"
+    let range = 0.0...1.0
+    for value in ["-1", "-1e-12", "1.0000001", "1e400", "-1e400", "true", "null", "\"1e-12\""] {
+      let file = try configuration("{\"\(key)\":\(value)}")
+      #expect(
+        throws: CheckpointError.wrongValue(
+          file: "config.json", key: key, found: value, expected: "a number from 0.0 to 1.0")
+      ) { try file.number(key, in: range, default: 1e-12) }
+    }
+    for (value, number) in [("1e-12", 1e-12), ("0", 0), ("1", 1), ("1e-400", 0), ("0.5", 0.5)] {
+      #expect(try configuration("{\"\(key)\":\(value)}").number(key, in: range) == number)
+    }
+    #expect(try configuration("{}").number(key, in: range, default: 1e-12) == 1e-12)
+    #expect(throws: CheckpointError.self) { try configuration("{}").number(key, in: range) }
   }
-  #expect(
-    error?.description
-      == "config.json: key \"num_layers\" is missing, expected a whole number from 1 to 10")
-}
 
-@Test(arguments: [
-  "{\"x\":\"1\"}", "{\"x\":-0.1}", "{\"x\":1.1}", "{\"x\":true}", "{\"x\":null}", "{\"x\":1e400}",
-])
-func aNumberOutOfRangeIsRejected(_ json: String) throws {
-  let file = try configuration(json)
-  #expect(throws: CheckpointError.self) { try file.number("x", in: 0...1, default: 0) }
-}
-
-@Test func otherKindsAreRejected() throws {
-  let file = try configuration(
-    "{\"b\":1,\"s\":2,\"l\":[1],\"id2label\":{\"0\":\"a\",\"2\":\"b\"}}")
-  #expect(throws: CheckpointError.self) { try file.boolean("b") }
-  #expect(throws: CheckpointError.self) { try file.string("s") }
-  #expect(throws: CheckpointError.self) { try file.strings("l") }
-  #expect(throws: CheckpointError.self) { try file.labels() }
-}
-
-@Test(arguments: ["", "[]", "{", "{\"a\":1,\"a\":2}", "nul", "{\"a\":01}", "\u{FEFF}{}"])
-func aFileThatIsNoObjectIsRejected(_ json: String) {
-  #expect(throws: CheckpointError.self) { try configuration(json) }
-}
-
-@Test func missingAndEmptyFilesAreNamed() {
-  let missing = #expect(throws: CheckpointError.self) {
-    try ConfigurationFile(path: "no/such/config.json")
+  @Test func booleansAndStringsAreNotConverted() throws {
+    let file = try configuration(
+      #"{"yes":true,"no":false,"one":1,"text":"true","null":null,"list":["a","b"],"mixed":["a",1]}"#
+    )
+    #expect(try file.boolean("yes"))
+    #expect(try !file.boolean("no", default: true))
+    #expect(try file.boolean("absent", default: true))
+    #expect(try file.string("text") == "true")
+    #expect(try file.string("absent", default: "x") == "x")
+    #expect(try file.strings("list") == ["a", "b"])
+    #expect(try file.strings("absent", default: []) == [])
+    for key in ["one", "text", "null", "list", "absent"] {
+      #expect(throws: CheckpointError.self) { try file.boolean(key) }
+    }
+    for key in ["one", "yes", "null", "list", "absent"] {
+      #expect(throws: CheckpointError.self) { try file.string(key) }
+    }
+    for key in ["one", "yes", "null", "text", "mixed", "absent"] {
+      #expect(throws: CheckpointError.self) { try file.strings(key) }
+    }
+    #expect(file.has("one"))
+    #expect(!file.has("null"))
+    #expect(!file.has("absent"))
   }
-  #expect(missing == .missingFile(path: "no/such/config.json"))
-  let directory = #expect(throws: CheckpointError.self) {
-    try Checkpoint(directory: fixturePath("ponet"))
-  }
-  #expect(directory?.description.contains("config.json") == true)
-}
 
-@Test func weightScopesNameWhatDoesNotFit() throws {
-  let file = try SafetensorsFile(
-    path: fixturePath("ponet/fill_constant/model.safetensors"))
-  let layer = WeightScope(file)["ponet"]["encoder"]["layer.0"]
-  #expect(try layer.tensor("output.dense.weight", shape: [16, 24]).shape == [16, 24])
-  let wrong = #expect(throws: CheckpointError.self) {
-    try layer.tensor("output.dense.weight", shape: [16, 25])
+  @Test func choicesAreNamedInTheError() throws {
+    let choices = ["gelu", "gelu_new", "relu"]
+    let file = try configuration(#"{"hidden_act":"tanh","other":"relu"}"#)
+    let error = #expect(throws: CheckpointError.self) {
+      try file.string("hidden_act", oneOf: choices)
+    }
+    #expect(
+      error?.description == """
+        config.json: key "hidden_act" is "tanh", expected "gelu", "gelu_new" or "relu"
+        """)
+    #expect(try file.string("other", oneOf: choices) == "relu")
+    #expect(try file.string("absent", oneOf: choices, default: "gelu") == "gelu")
   }
-  #expect(
-    wrong?.description
-      == "model.safetensors: tensor \"ponet.encoder.layer.0.output.dense.weight\" has shape "
-      + "[16, 24], expected [16, 25]")
-  #expect(throws: CheckpointError.self) { try layer.tensor("absent", shape: []) }
-  #expect(layer.has("output.dense.bias") && !layer.has("output.dense"))
-  let ids = try SafetensorsFile(path: fixturePath("ponet/fill_constant/inputs.safetensors"))
-  let integers = #expect(throws: CheckpointError.self) {
-    try WeightScope(ids).tensor("input_ids", shape: [2, 15])
+
+  @Test func labelsComeInTheOrderOfTheirNumbers() throws {
+    let file = try configuration(#"{"id2label":{"1":"b","0":"a","2":"a"}}"#)
+    #expect(try file.labels() == ["a", "b", "a"])
+    #expect(try configuration("{}").labels() == ["LABEL_0", "LABEL_1"])
+    #expect(try configuration("{}").labels(default: ["x"]) == ["x"])
+    #expect(try configuration(#"{"num_labels":3}"#).labels() == ["LABEL_0", "LABEL_1", "LABEL_2"])
+    let eleven = (0..<11).map { "\"\($0)\":\"l\($0)\"" }.joined(separator: ",")
+    #expect(try configuration("{\"id2label\":{\(eleven)}}").labels().last == "l10")
   }
-  #expect(integers?.description.contains("I64") == true)
+
+  @Test(arguments: [
+    "null", "[]", "{}", "3", "\"a\"", #"{"1":"a"}"#, #"{"0":"a","2":"b"}"#, #"{"00":"a"}"#,
+    #"{"0":1}"#, #"{"0":null}"#, #"{"0":"a","x":"b"}"#, #"{"-0":"a"}"#, #"{"0 ":"a"}"#,
+  ])
+  func labelsWithGapsAreRefused(value: String) throws {
+    let file = try configuration("{\"id2label\":\(value)}")
+    let error = #expect(throws: CheckpointError.self) { try file.labels() }
+    guard case .wrongValue("config.json", "id2label", _?, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func numberOfLabelsIsChecked() {
+    for value in ["0", "-1", "65537", "1e3", "null", "true"] {
+      #expect(throws: CheckpointError.self) {
+        try configuration("{\"num_labels\":\(value)}").labels()
+      }
+    }
+  }
+
+  @Test func filesThatAreNotAnObjectAreRefused() throws {
+    for (text, found) in [("[]", "an array"), ("1", "a number"), ("null", "null")] {
+      #expect(throws: CheckpointError.notAnObject(file: "config.json", found: found)) {
+        try configuration(text)
+      }
+    }
+    let error = #expect(throws: CheckpointError.self) { try configuration("{\"a\":1,}") }
+    #expect(
+      error?.description
+        == "config.json: not valid JSON: byte 7: found '}', expected a key in quotes")
+    #expect(throws: CheckpointError.self) { try configuration("") }
+    #expect(throws: CheckpointError.self) { try configuration(#"{"a":1,"a":1}"#) }
+  }
+
+  @Test func largeFilesAreNotRead() throws {
+    let directory = try TemporaryDirectory()
+    let limit = ConfigurationFile.largestByteCount
+    let path = try directory.write("config.json", zeros(limit + 1))
+    #expect(throws: CheckpointError.fileTooLarge(path: path, bytes: limit + 1, limit: limit)) {
+      try ConfigurationFile(path: path)
+    }
+  }
+
+  @Test func messagesNameFileKeyFoundAndExpected() throws {
+    let file = try configuration(#"{"hidden_size":-1}"#)
+    let error = #expect(throws: CheckpointError.self) {
+      try file.integer("hidden_size", in: 1...65536)
+    }
+    #expect(
+      error?.description == """
+        config.json: key "hidden_size" is -1, expected an integer from 1 to 65536
+        """)
+    let missing = #expect(throws: CheckpointError.self) { try file.boolean("clsgsepg") }
+    #expect(
+      missing?.description == """
+        config.json: key "clsgsepg" is missing, expected true or false
+        """)
+  }
+
+  @Test(arguments: ponetFixtures)
+  func fixturesAreReadable(fixture: String) throws {
+    let file = try ConfigurationFile(path: fixturePath("ponet/\(fixture)/config.json"))
+    #expect(file.name == "config.json")
+    if fixture.hasPrefix("lra") {
+      #expect(try file.integer("transformer_dim", in: 1...65536) == 16)
+    } else {
+      #expect(try file.string("model_type") == (fixture == "weights_legacy" ? "bert" : "ponet"))
+      #expect(try file.strings("architectures").count == 1)
+      for (key, range) in Self.integerKeys where key != "num_labels" {
+        #expect(try range.contains(file.integer(key, in: range)))
+      }
+      #expect(try (2...5).contains(file.labels().count))
+    }
+  }
 }

@@ -1,297 +1,389 @@
-// Files that break one rule of the safetensors format each: every one has its own named error.
-
+@testable import TarnCheckpoints
 import TarnTestSupport
 import Testing
 
-@testable import TarnCheckpoints
+/// Files that break one rule each, with the error that names the rule.
+@Suite struct HostileSafetensorsTests {
+  struct Hostile: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let bytes: [UInt8]
+    let problem: SafetensorsProblem
 
-/// A file in memory: the length of the header, the header, the data.
-private func file(_ header: String, data: Int = 0, length: UInt64? = nil) -> [UInt8] {
-  file(Array(header.utf8), data: data, length: length)
-}
-
-private func file(_ header: [UInt8], data: Int = 0, length: UInt64? = nil) -> [UInt8] {
-  let length = length ?? UInt64(header.count)
-  return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) } + header
-    + Array(repeating: 0, count: data)
-}
-
-/// One tensor "a" with these fields.
-private func tensor(_ fields: String, data: Int = 4) -> [UInt8] {
-  file("{\"a\":{\(fields)}}", data: data)
-}
-
-private let name = TensorName("a")
-private let good = "\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]"
-
-struct HostileFile: CustomTestStringConvertible, Sendable {
-  var testDescription: String
-  var bytes: [UInt8]
-  var isExpected: @Sendable (SafetensorsProblem) -> Bool
-
-  init(
-    _ description: String, _ bytes: [UInt8],
-    _ isExpected: @escaping @Sendable (SafetensorsProblem) -> Bool
-  ) {
-    testDescription = description
-    self.bytes = bytes
-    self.isExpected = isExpected
+    init(_ name: String, _ bytes: [UInt8], _ problem: SafetensorsProblem) {
+      testDescription = name
+      self.bytes = bytes
+      self.problem = problem
+    }
   }
 
-  init(_ description: String, _ bytes: [UInt8], _ expected: SafetensorsProblem) {
-    self.init(description, bytes) { $0 == expected }
+  /// A header with one tensor "t" described by these members.
+  private static func tensor(_ members: String) -> String {
+    "{\"t\":{\(members)}}"
   }
 
-  private static let isNotJSON: @Sendable (SafetensorsProblem) -> Bool = {
-    if case .headerNotJSON = $0 { true } else { false }
+  private static func f32(_ shape: String, _ offsets: String) -> String {
+    tensor("\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":\(offsets)")
   }
 
-  static let all: [HostileFile] = [
-    HostileFile("one byte", [1], .fileTooShort(bytes: 1)),
-    HostileFile("seven bytes", Array(repeating: 0, count: 7), .fileTooShort(bytes: 7)),
-    HostileFile(
-      "header length 2^63", file("{}", length: 1 << 63), .headerTooLarge(bytes: 1 << 63)),
-    HostileFile(
-      "header length 2^63-1", file("{}", length: (1 << 63) - 1),
-      .headerTooLarge(bytes: (1 << 63) - 1)),
-    HostileFile(
-      "header length 2^64-1", file("{}", length: .max), .headerTooLarge(bytes: .max)),
-    HostileFile(
-      "header over 100 MB", file("{}", length: 100_000_001),
+  /// Tensors of U8, one for each pair of offsets, named by their numbers.
+  private static func bytes(_ offsets: [(Int, Int)]) -> String {
+    let members = offsets.enumerated().map { position, range in
+      """
+      "\(position)":{"dtype":"U8","shape":[\(range.1 - range.0)],\
+      "data_offsets":[\(range.0),\(range.1)]}
+      """
+    }
+    return "{" + members.joined(separator: ",") + "}"
+  }
+
+  static let frames: [Hostile] = [
+    Hostile("empty file", [], .fileTooShort(bytes: 0)),
+    Hostile("one byte", [0x7B], .fileTooShort(bytes: 1)),
+    Hostile("seven bytes", zeros(7), .fileTooShort(bytes: 7)),
+    Hostile("header of no bytes", zeros(8), .headerDoesNotBeginWithBrace(found: nil)),
+    Hostile(
+      "header of no bytes before data", zeros(8) + Array("{}".utf8),
+      .headerDoesNotBeginWithBrace(found: nil)),
+    Hostile(
+      "length 2^64 - 1", safetensors([0x7B, 0x7D], length: .max), .headerTooLarge(bytes: .max)),
+    Hostile(
+      "length 2^63", safetensors([0x7B, 0x7D], length: 1 << 63), .headerTooLarge(bytes: 1 << 63)),
+    Hostile(
+      "length 2^63 - 1", safetensors([0x7B, 0x7D], length: 1 << 63 - 1),
+      .headerTooLarge(bytes: 1 << 63 - 1)),
+    Hostile(
+      "length one above the limit", safetensors([0x7B, 0x7D], length: 100_000_001),
       .headerTooLarge(bytes: 100_000_001)),
-    HostileFile(
-      "header behind the file", file("{}", length: 3),
+    Hostile(
+      "length at the limit, file shorter", safetensors([0x7B, 0x7D], length: 100_000_000),
+      .headerBeyondFile(bytes: 100_000_000, available: 2)),
+    Hostile(
+      "length one above the file", safetensors([0x7B, 0x7D], length: 3),
       .headerBeyondFile(bytes: 3, available: 2)),
-    HostileFile("empty header", file(""), .headerDoesNotBeginWithBrace(found: nil)),
-    HostileFile("header is a list", file("[]"), .headerDoesNotBeginWithBrace(found: 0x5B)),
-    HostileFile("space first", file(" {}"), .headerDoesNotBeginWithBrace(found: 0x20)),
-    HostileFile("open brace alone", file("{"), isNotJSON),
-    HostileFile("not JSON", file("{a}"), isNotJSON),
-    HostileFile("trailing comma", file("{\"a\":{\(good)},}", data: 4), isNotJSON),
-    HostileFile("invalid UTF-8", file(Array("{\"".utf8) + [0xFF] + Array("\":1}".utf8)), isNotJSON),
-    HostileFile("lone surrogate", file("{\"\\ud800\":1}"), isNotJSON),
-    HostileFile(
-      "text after the header", file("{} x"), .headerTrailingBytes(found: 0x78, offset: 3)),
-    HostileFile(
-      "NUL after the header", file(Array("{}".utf8) + [0]),
-      .headerTrailingBytes(found: 0, offset: 2)),
-    HostileFile(
-      "duplicate tensor", file("{\"a\":{\(good)},\"a\":{\(good)}}", data: 4),
-      .duplicateTensor(name)),
-    HostileFile(
-      "duplicate tensor by escape",
-      file("{\"a\":{\(good)},\"\\u0061\":{\(good)}}", data: 4), .duplicateTensor(name)),
-    HostileFile(
-      "duplicate metadata", file("{\"__metadata__\":{},\"__metadata__\":{}}"),
-      .duplicateMetadata),
-    HostileFile("metadata no object", file("{\"__metadata__\":[]}"), .metadataNotObject),
-    HostileFile(
-      "metadata value a number", file("{\"__metadata__\":{\"k\":1}}"),
-      .metadataValueNotString(key: "k")),
-    HostileFile(
-      "metadata key twice", file("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}"),
-      .duplicateMetadataKey("k")),
-    HostileFile("tensor no object", file("{\"a\":1}"), .tensorNotObject(name)),
-    HostileFile(
-      "no dtype", tensor("\"shape\":[1],\"data_offsets\":[0,4]"),
-      .missingField(name, field: "dtype")),
-    HostileFile(
-      "no shape", tensor("\"dtype\":\"F32\",\"data_offsets\":[0,4]"),
-      .missingField(name, field: "shape")),
-    HostileFile(
-      "no offsets", tensor("\"dtype\":\"F32\",\"shape\":[1]"),
-      .missingField(name, field: "data_offsets")),
-    HostileFile(
-      "shape twice", tensor(good + ",\"shape\":[1]"), .duplicateField(name, field: "shape")),
-    HostileFile("unknown field", tensor(good + ",\"x\":1"), .unknownField(name, field: "x")),
-    HostileFile(
-      "dtype a number", tensor("\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]")
-    ) { if case .wrongField(name, "dtype", _) = $0 { true } else { false } },
-    HostileFile(
-      "shape a string", tensor("\"dtype\":\"F32\",\"shape\":\"1\",\"data_offsets\":[0,4]")
-    ) { if case .wrongField(name, "shape", _) = $0 { true } else { false } },
-    HostileFile(
-      "unknown dtype", tensor("\"dtype\":\"F99\",\"shape\":[1],\"data_offsets\":[0,4]"),
-      .unknownElementType(name, found: "F99")),
-    HostileFile(
-      "negative dimension", tensor("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"),
-      .invalidDimension(name, found: "-1")),
-    HostileFile(
-      "fractional dimension",
-      tensor("\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]"),
-      .invalidDimension(name, found: "1.5")),
-    HostileFile(
-      "dimension with exponent",
-      tensor("\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]"),
-      .invalidDimension(name, found: "1e0")),
-    HostileFile(
-      "dimension 2^63",
-      tensor("\"dtype\":\"F32\",\"shape\":[9223372036854775808],\"data_offsets\":[0,4]"),
-      .invalidDimension(name, found: "9223372036854775808")),
-    HostileFile(
-      "too many dimensions",
-      tensor(
-        "\"dtype\":\"F32\",\"shape\":[\(Array(repeating: "1", count: 65).joined(separator: ","))],"
-          + "\"data_offsets\":[0,4]"), .tooManyDimensions(name, limit: 64)),
-    HostileFile(
-      "product overflows",
-      tensor(
-        "\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]"),
-      .sizeOverflow(name, shape: [4_294_967_296, 4_294_967_296])),
-    HostileFile(
-      "bytes overflow",
-      tensor("\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,4]"),
-      .sizeOverflow(name, shape: [4_611_686_018_427_387_904])),
-    HostileFile(
-      "one offset", tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]"),
-      .wrongOffsetCount(name, count: 1)),
-    HostileFile(
-      "three offsets", tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]"),
-      .wrongOffsetCount(name, count: 3)),
-    HostileFile(
-      "negative offset", tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]"),
-      .invalidOffset(name, found: "-4")),
-    HostileFile(
-      "offsets reversed", tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"),
-      .offsetsReversed(name, begin: 4, end: 0)),
-    HostileFile(
-      "reversed, the gap closed by another tensor",
-      file(
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[8,4]},"
-          + "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", data: 8),
-      .offsetsReversed(name, begin: 8, end: 4)),
-    HostileFile(
-      "data behind the file", tensor(good, data: 3),
-      .offsetsBeyondFile(name, end: 4, available: 3)),
-    HostileFile(
-      "data far behind the file",
-      tensor(
-        "\"dtype\":\"U8\",\"shape\":[9223372036854775807],"
-          + "\"data_offsets\":[0,9223372036854775807]"),
-      .offsetsBeyondFile(name, end: .max, available: 4)),
-    HostileFile(
-      "shape asks for more", tensor("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]"),
-      .sizeMismatch(name, found: 4, expected: 8)),
-    HostileFile(
-      "shape asks for less", tensor("\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]"),
-      .sizeMismatch(name, found: 4, expected: 2)),
-    HostileFile(
-      "half a byte", tensor("\"dtype\":\"F4\",\"shape\":[1],\"data_offsets\":[0,1]", data: 1),
-      .partialByte(name, shape: [1], bitWidth: 4)),
-    HostileFile(
-      "overlap",
-      file(
-        "{\"a\":{\(good)},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
-        data: 6), .overlap("b", begin: 2, expected: 4)),
-    HostileFile(
-      "the same bytes twice", file("{\"a\":{\(good)},\"b\":{\(good)}}", data: 4)
-    ) { if case .overlap = $0 { true } else { false } },
-    HostileFile(
-      "hole at the beginning",
-      tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]", data: 8),
-      .hole(name, begin: 4, expected: 0)),
-    HostileFile(
-      "hole between tensors",
-      file(
-        "{\"a\":{\(good)},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
-        data: 12), .hole("b", begin: 8, expected: 4)),
-    HostileFile("bytes after the data", tensor(good, data: 5), .trailingData(bytes: 1)),
-    HostileFile("data without a tensor", file("{}", data: 1), .trailingData(bytes: 1)),
-    HostileFile(
-      "deep nesting", file("{\"a\":" + String(repeating: "[", count: 200_000))
-    ) { if case .headerNotJSON = $0 { true } else if case .tensorNotObject = $0 { true } else { false } },
-  ]
-}
-
-@Test(arguments: HostileFile.all)
-func aHostileFileHasItsNamedError(_ hostile: HostileFile) {
-  let error = #expect(throws: CheckpointError.self) {
-    try SafetensorsFile(bytes: hostile.bytes, named: "x.safetensors")
-  }
-  guard case .invalidSafetensors(let file, let problem)? = error else {
-    Issue.record("\(hostile.testDescription): \(String(describing: error))")
-    return
-  }
-  #expect(file == "x.safetensors")
-  #expect(hostile.isExpected(problem), "\(hostile.testDescription): \(problem)")
-  #expect(error?.description.contains("\n") == false)
-}
-
-@Test func theTableHasAtLeastFortyFiles() {
-  #expect(HostileFile.all.count >= 40)
-}
-
-@Test func whatTheFormatAllowsIsRead() throws {
-  let cases: [(String, [UInt8], Int)] = [
-    ("no tensors", file("{}"), 0),
-    ("trailing spaces", file("{}      "), 0),
-    ("metadata alone", file("{\"__metadata__\":{\"format\":\"pt\"}}"), 0),
-    ("a number", tensor("\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]"), 1),
-    ("no elements", tensor("\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[0,0]", data: 0), 1),
-    (
-      "tensors in any order",
-      file(
-        "{\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},\"a\":{\(good)}}",
-        data: 8), 2
+    Hostile(
+      "big-endian length", [0, 0, 0, 0, 0, 0, 0, 2, 0x7B, 0x7D], .headerTooLarge(bytes: 2 << 56)),
+    Hostile(
+      "header begins with a space", safetensors(" {}"), .headerDoesNotBeginWithBrace(found: 0x20)),
+    Hostile("header is an array", safetensors("[]"), .headerDoesNotBeginWithBrace(found: 0x5B)),
+    Hostile(
+      "byte-order mark", safetensors("\u{FEFF}{}"), .headerDoesNotBeginWithBrace(found: 0xEF)),
+    Hostile(
+      "newline after the header", safetensors("{}\n"), .headerTrailingBytes(found: 0x0A, offset: 2)),
+    Hostile(
+      "zero after the header", safetensors("{} \0"), .headerTrailingBytes(found: 0, offset: 3)),
+    Hostile(
+      "second value after the header", safetensors("{}{}"),
+      .headerTrailingBytes(found: 0x7B, offset: 2)),
+    Hostile(
+      "length ends inside the JSON text", safetensors(Array("{}".utf8), length: 1),
+      .headerNotJSON(JSONError(offset: 1, problem: .unexpectedEnd(expected: "',' or '}'")))),
+    Hostile(
+      "header ends in a name", safetensors("{\"t"),
+      .headerNotJSON(JSONError(offset: 3, problem: .unexpectedEnd(expected: "the end of a string")))
     ),
-    (
-      "names that are equal but for their normal form",
-      file(
-        "{\"\u{E9}\":{\(good)},\"e\u{301}\":{\"dtype\":\"I32\",\"shape\":[1],"
-          + "\"data_offsets\":[4,8]}}", data: 8), 2
-    ),
+    Hostile(
+      "name is not UTF-8", safetensors(Array("{\"".utf8) + [0xC3, 0x28] + Array("\":{}}".utf8)),
+      .headerNotJSON(JSONError(offset: 2, problem: .invalidUTF8))),
+    Hostile(
+      "name is half of a surrogate pair", safetensors(#"{"\ud800":{}}"#),
+      .headerNotJSON(JSONError(offset: 2, problem: .loneSurrogate))),
+    Hostile(
+      "trailing comma", safetensors("{\"__metadata__\":{},}"),
+      .headerNotJSON(
+        JSONError(offset: 19, problem: .unexpectedByte(0x7D, expected: "a key in quotes")))),
+    Hostile("data without a tensor", safetensors("{}", data: [1]), .trailingData(bytes: 1)),
   ]
-  for (description, bytes, count) in cases {
+
+  static let members: [Hostile] = [
+    Hostile(
+      "the same name twice",
+      safetensors(#"{"0":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"0":{}}"#),
+      .duplicateTensor("0")),
+    Hostile(
+      "the same name twice, once escaped",
+      safetensors(#"{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{}}"#),
+      .duplicateTensor("a")),
+    Hostile(
+      "metadata twice", safetensors(#"{"__metadata__":{},"__metadata__":{}}"#), .duplicateMetadata),
+    Hostile("metadata is null", safetensors(#"{"__metadata__":null}"#), .metadataNotObject),
+    Hostile("metadata is an array", safetensors(#"{"__metadata__":["a"]}"#), .metadataNotObject),
+    Hostile(
+      "metadata holds a number", safetensors(#"{"__metadata__":{"a":1}}"#),
+      .metadataValueNotString(key: "a")),
+    Hostile(
+      "metadata holds null", safetensors(#"{"__metadata__":{"a":null}}"#),
+      .metadataValueNotString(key: "a")),
+    Hostile(
+      "metadata is nested", safetensors(#"{"__metadata__":{"a":{}}}"#),
+      .metadataValueNotString(key: "a")),
+    Hostile(
+      "metadata key twice", safetensors(#"{"__metadata__":{"a":"","b":"","a":""}}"#),
+      .duplicateMetadataKey("a")),
+    Hostile("tensor is null", safetensors(#"{"t":null}"#), .tensorNotObject("t")),
+    Hostile("tensor is an array", safetensors(#"{"t":["F32",[1],[0,4]]}"#), .tensorNotObject("t")),
+    Hostile("tensor is a string", safetensors(#"{"t":"F32"}"#), .tensorNotObject("t")),
+    Hostile("tensor without fields", safetensors(#"{"t":{}}"#), .missingField("t", field: "dtype")),
+    Hostile(
+      "no shape", safetensors(tensor(#""dtype":"F32","data_offsets":[0,0]"#)),
+      .missingField("t", field: "shape")),
+    Hostile(
+      "no data_offsets", safetensors(tensor(#""dtype":"F32","shape":[0]"#)),
+      .missingField("t", field: "data_offsets")),
+    Hostile(
+      "no dtype", safetensors(tensor(#""shape":[0],"data_offsets":[0,0]"#)),
+      .missingField("t", field: "dtype")),
+    Hostile(
+      "dtype twice", safetensors(tensor(#""dtype":"F32","dtype":"F32""#)),
+      .duplicateField("t", field: "dtype")),
+    Hostile(
+      "shape twice", safetensors(tensor(#""shape":[],"shape":[]"#)),
+      .duplicateField("t", field: "shape")),
+    Hostile(
+      "data_offsets twice", safetensors(tensor(#""data_offsets":[0,0],"data_offsets":[0,0]"#)),
+      .duplicateField("t", field: "data_offsets")),
+    Hostile(
+      "unknown field", safetensors(tensor(#""strides":[1]"#)), .unknownField("t", field: "strides")),
+    Hostile(
+      "field in capitals", safetensors(tensor(#""DTYPE":"F32""#)),
+      .unknownField("t", field: "DTYPE")),
+    Hostile(
+      "dtype is a number", safetensors(tensor(#""dtype":4"#)),
+      .wrongField("t", field: "dtype", expected: "a string")),
+    Hostile(
+      "unknown dtype", safetensors(tensor(#""dtype":"F128""#)),
+      .unknownElementType("t", found: "F128")),
+    Hostile(
+      "dtype in small letters", safetensors(tensor(#""dtype":"f32""#)),
+      .unknownElementType("t", found: "f32")),
+    Hostile(
+      "dtype is empty", safetensors(tensor(#""dtype":"""#)), .unknownElementType("t", found: "")),
+  ]
+
+  static let shapes: [Hostile] = [
+    Hostile(
+      "shape is a number", safetensors(f32("4", "[0,4]")),
+      .wrongField("t", field: "shape", expected: "an array of integers")),
+    Hostile(
+      "shape is null", safetensors(f32("null", "[0,4]")),
+      .wrongField("t", field: "shape", expected: "an array of integers")),
+    Hostile(
+      "dimension is a string", safetensors(f32("[\"1\"]", "[0,4]")),
+      .wrongField("t", field: "shape", expected: "an array of integers")),
+    Hostile(
+      "dimension is an array", safetensors(f32("[[1]]", "[0,4]")),
+      .wrongField("t", field: "shape", expected: "an array of integers")),
+    Hostile(
+      "dimension is negative", safetensors(f32("[-1]", "[0,4]")),
+      .invalidDimension("t", found: "-1")),
+    Hostile(
+      "dimension is minus zero", safetensors(f32("[-0]", "[0,0]")),
+      .invalidDimension("t", found: "-0")),
+    Hostile(
+      "dimension has a fraction", safetensors(f32("[1.0]", "[0,4]")),
+      .invalidDimension("t", found: "1.0")),
+    Hostile(
+      "dimension has an exponent", safetensors(f32("[1e0]", "[0,4]")),
+      .invalidDimension("t", found: "1e0")),
+    Hostile(
+      "dimension is 2^63", safetensors(f32("[9223372036854775808]", "[0,4]")),
+      .invalidDimension("t", found: "9223372036854775808")),
+    Hostile(
+      "dimension has thousands of digits",
+      safetensors(f32("[\(String(repeating: "9", count: 5000))]", "[0,4]")),
+      .invalidDimension("t", found: String(repeating: "9", count: 40))),
+    Hostile(
+      "a million dimensions",
+      safetensors(f32("[\(String(repeating: "1,", count: 1_000_000))1]", "[0,4]")),
+      .tooManyDimensions("t", limit: 64)),
+    Hostile(
+      "size overflows", safetensors(f32("[4294967296,4294967296]", "[0,0]")),
+      .sizeOverflow("t", shape: [1 << 32, 1 << 32])),
+    Hostile(
+      "size in bits overflows", safetensors(f32("[9223372036854775807]", "[0,0]")),
+      .sizeOverflow("t", shape: [.max])),
+    Hostile(
+      "size wraps to the right one",
+      safetensors(f32("[4611686018427387905]", "[0,4]"), data: zeros(4)),
+      .sizeOverflow("t", shape: [1 << 62 + 1])),
+    Hostile(
+      "overflow hidden behind a zero", safetensors(f32("[0,4294967296,4294967296]", "[0,0]")),
+      .sizeOverflow("t", shape: [0, 1 << 32, 1 << 32])),
+    Hostile(
+      "shape asks for more than the offsets", safetensors(f32("[2]", "[0,4]"), data: zeros(4)),
+      .sizeMismatch("t", found: 4, expected: 8)),
+    Hostile(
+      "shape asks for less than the offsets", safetensors(f32("[1]", "[0,8]"), data: zeros(8)),
+      .sizeMismatch("t", found: 8, expected: 4)),
+    Hostile(
+      "one number without data", safetensors(f32("[]", "[0,0]")),
+      .sizeMismatch("t", found: 0, expected: 4)),
+    Hostile(
+      "empty tensor with data", safetensors(f32("[0]", "[0,4]"), data: zeros(4)),
+      .sizeMismatch("t", found: 4, expected: 0)),
+    Hostile(
+      "half a byte",
+      safetensors(tensor(#""dtype":"F4","shape":[3],"data_offsets":[0,2]"#), data: zeros(2)),
+      .partialByte("t", shape: [3], bitWidth: 4)),
+    Hostile(
+      "six bits",
+      safetensors(tensor(#""dtype":"F6_E2M3","shape":[2],"data_offsets":[0,2]"#), data: zeros(2)),
+      .partialByte("t", shape: [2], bitWidth: 6)),
+    Hostile(
+      "nested deeper than the header may be",
+      safetensors(f32("[" + String(repeating: "[", count: 200_000), "[0,4]")),
+      .wrongField("t", field: "shape", expected: "an array of integers")),
+  ]
+
+  static let offsets: [Hostile] = [
+    Hostile(
+      "offsets are a number", safetensors(f32("[1]", "4")),
+      .wrongField("t", field: "data_offsets", expected: "an array of two integers")),
+    Hostile(
+      "offset is a string", safetensors(f32("[1]", "[\"0\",4]")),
+      .wrongField("t", field: "data_offsets", expected: "an array of two integers")),
+    Hostile("no offset", safetensors(f32("[1]", "[]")), .wrongOffsetCount("t", count: 0)),
+    Hostile("one offset", safetensors(f32("[1]", "[0]")), .wrongOffsetCount("t", count: 1)),
+    Hostile("three offsets", safetensors(f32("[1]", "[0,4,8]")), .wrongOffsetCount("t", count: 3)),
+    Hostile(
+      "a million offsets",
+      safetensors(f32("[1]", "[\(String(repeating: "0,", count: 1_000_000))0]")),
+      .wrongOffsetCount("t", count: 3)),
+    Hostile(
+      "offset is negative", safetensors(f32("[1]", "[-4,0]")), .invalidOffset("t", found: "-4")),
+    Hostile(
+      "offset has a fraction", safetensors(f32("[1]", "[0,4.0]")), .invalidOffset("t", found: "4.0")
+    ),
+    Hostile(
+      "offset is 2^63", safetensors(f32("[1]", "[0,9223372036854775808]")),
+      .invalidOffset("t", found: "9223372036854775808")),
+    Hostile(
+      "offset is 2^63 - 1", safetensors(f32("[1]", "[0,9223372036854775807]")),
+      .offsetsBeyondFile("t", end: .max, available: 0)),
+    Hostile(
+      "both offsets are 2^63 - 1",
+      safetensors(f32("[0]", "[9223372036854775807,9223372036854775807]")),
+      .offsetsBeyondFile("t", end: .max, available: 0)),
+    Hostile(
+      "end before begin", safetensors(f32("[1]", "[4,0]"), data: zeros(4)),
+      .offsetsReversed("t", begin: 4, end: 0)),
+    Hostile(
+      "end behind the file", safetensors(f32("[2]", "[0,8]"), data: zeros(7)),
+      .offsetsBeyondFile("t", end: 8, available: 7)),
+    Hostile(
+      "offsets counted from the start of the file",
+      safetensors(f32("[1]", "[60,64]"), data: zeros(4)),
+      .offsetsBeyondFile("t", end: 64, available: 4)),
+    Hostile(
+      "data begin behind a hole", safetensors(f32("[1]", "[4,8]"), data: zeros(8)),
+      .hole("t", begin: 4, expected: 0)),
+    Hostile(
+      "data after the last tensor", safetensors(f32("[1]", "[0,4]"), data: zeros(5)),
+      .trailingData(bytes: 1)),
+    Hostile(
+      "hole between two tensors", safetensors(bytes([(0, 4), (5, 8)]), data: zeros(8)),
+      .hole("1", begin: 5, expected: 4)),
+    Hostile(
+      "two tensors overlap", safetensors(bytes([(0, 5), (4, 8)]), data: zeros(8)),
+      .overlap("1", begin: 4, expected: 5)),
+    Hostile(
+      "two tensors share all bytes", safetensors(bytes([(0, 4), (0, 4)]), data: zeros(4)),
+      .overlap("1", begin: 0, expected: 4)),
+    Hostile(
+      "one tensor inside another", safetensors(bytes([(0, 8), (2, 4)]), data: zeros(8)),
+      .overlap("1", begin: 2, expected: 8)),
+    Hostile(
+      "empty tensor inside another", safetensors(bytes([(0, 8), (4, 4)]), data: zeros(8)),
+      .overlap("1", begin: 4, expected: 8)),
+    Hostile(
+      "overlap balanced by a hole", safetensors(bytes([(0, 4), (2, 6), (8, 10)]), data: zeros(10)),
+      .overlap("1", begin: 2, expected: 4)),
+    Hostile(
+      "reversed range balanced by its neighbours",
+      safetensors(
+        #"{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[4],"data_offsets":[8,4]}}"#,
+        data: zeros(8)),
+      .offsetsReversed("b", begin: 8, end: 4)),
+  ]
+
+  @Test(arguments: [frames, members, shapes, offsets].flatMap(\.self))
+  func hostileFileGivesItsNamedError(_ hostile: Hostile) {
+    let clock = ContinuousClock()
+    let elapsed = clock.measure {
+      #expect(
+        problem(hostile.bytes)
+          == .invalidSafetensors(file: "x.safetensors", hostile.problem))
+    }
+    #expect(elapsed < .seconds(1))
+  }
+
+  @Test(arguments: [frames, members, shapes, offsets].flatMap(\.self))
+  func hostileFileGivesTheSameErrorFromDisk(_ hostile: Hostile) throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write("x.safetensors", hostile.bytes)
+    for loading in [Loading.mapped, .read] {
+      #expect(throws: CheckpointError.invalidSafetensors(file: "x.safetensors", hostile.problem)) {
+        try SafetensorsFile(path: path, loading: loading)
+      }
+    }
+  }
+
+  @Test(arguments: [frames, members, shapes, offsets].flatMap(\.self))
+  func hostileFileGivesASentenceOfOneLine(_ hostile: Hostile) {
+    let sentence = problem(hostile.bytes)?.description ?? ""
+    #expect(sentence.hasPrefix("x.safetensors: "))
+    #expect(sentence.utf8.count < 400)
+    #expect(!sentence.unicodeScalars.contains { $0.value < 0x20 })
+  }
+
+  @Test func theNumberOfMetadataEntriesIsLimited() {
+    let limit = SafetensorsLimits.metadataEntries
+    let entries = (0...limit).map { "\"\($0)\":\"\"" }.joined(separator: ",")
+    #expect(
+      problem(safetensors("{\"__metadata__\":{\(entries)}}"))
+        == .invalidSafetensors(file: "x.safetensors", .tooManyMetadataEntries(limit: limit)))
+  }
+
+  @Test func theNumberOfTensorsIsLimited() {
+    let limit = SafetensorsLimits.tensors
+    let rest = "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
+    var header: [UInt8] = []
+    for number in 0..<limit {
+      header += Array((number == 0 ? "{\"" : ",\"").utf8) + Array("\(number)\(rest)".utf8)
+    }
+    #expect(problem(safetensors(header + Array("}".utf8))) == nil)
+    #expect(
+      problem(safetensors(header + Array(",\"x\(rest)}".utf8)))
+        == .invalidSafetensors(file: "x.safetensors", .tooManyTensors(limit: limit)))
+  }
+
+  @Test func namesThatOnlyLookEqualAreTwoTensors() throws {
+    let names = ["\u{e9}", "e\u{301}", "\u{212B}", "\u{C5}", "A\u{30A}"]
+    let members = names.enumerated().map { position, name in
+      """
+      "\(name)":{"dtype":"U8","shape":[1],"data_offsets":[\(position),\(position + 1)]}
+      """
+    }
+    let header = "{" + members.joined(separator: ",") + "}"
+    let bytes = safetensors(header, data: [10, 11, 12, 13, 14])
     let file = try SafetensorsFile(bytes: bytes, named: "x")
-    #expect(file.tensors.count == count, "\(description)")
-  }
-}
-
-@Test func everyTruncationOfAFileIsAnError() throws {
-  let bytes = file("{\"a\":{\(good)}}   ", data: 4)
-  _ = try SafetensorsFile(bytes: bytes, named: "x")
-  for count in 1..<bytes.count {
-    #expect(throws: CheckpointError.self) {
-      try SafetensorsFile(bytes: Array(bytes[..<count]), named: "x")
+    #expect(file.tensors.count == names.count)
+    for (position, name) in names.enumerated() {
+      let tensor = try #require(file[TensorName(name)])
+      #expect(try file.integers(of: tensor) == [10 + position])
     }
+    #expect(Set(names.map { TensorName($0) }).count == names.count)
   }
-}
 
-/// Bytes of a fixture.
-private func fixtureBytes(_ name: String) throws -> [UInt8] {
-  let file = try MappedFile(path: fixturePath(name))
-  return file.withBytes { span in
-    span.byteOffsets.map { unsafe span.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
-  }
-}
-
-@Test(arguments: [UInt64(1), 2, 3])
-func mutatedFilesEndInAValueOrATypedError(seed: UInt64) throws {
-  let original = try fixtureBytes("ponet/fill_constant/inputs.safetensors")
-  let headerEnd = 8 + Int(original[0]) + Int(original[1]) << 8
-  var random = SplitMix64(seed: seed)
-  var errors = 0
-  for _ in 0..<2000 {
-    var bytes = original
-    for _ in 0..<(1 + random.next() % 3) {
-      let at = Int(random.next() % UInt64(headerEnd))
-      switch random.next() % 4 {
-      case 0: bytes[at] = UInt8(truncatingIfNeeded: random.next())
-      case 1: bytes[at] ^= 1 << UInt8(random.next() % 8)
-      case 2: bytes.remove(at: at)
-      default: bytes.insert(bytes[Int(random.next() % UInt64(headerEnd))], at: at)
-      }
+  @Test func everyPrefixOfAValidFileIsRefused() throws {
+    var writer = SafetensorsWriter(metadata: ["format": "pt"])
+    try writer.append("a", shape: [2, 3], floats: [1, 2, 3, 4, 5, 6])
+    try writer.append("b", shape: [2], integers: [7, 8])
+    let bytes = try writer.encoded()
+    #expect(problem(bytes) == nil)
+    for count in 0..<bytes.count {
+      #expect(problem(Array(bytes[..<count])) != nil, "\(count) of \(bytes.count) bytes")
     }
-    do {
-      let file = try SafetensorsFile(bytes: bytes, named: "seed \(seed)")
-      for tensor in file.tensors {
-        _ = try? file.floats(of: tensor)
-        _ = try? file.integers(of: tensor)
-      }
-    } catch {
-      errors += 1
-      #expect(!error.description.isEmpty)
-    }
+    #expect(
+      problem(bytes + [0]) == .invalidSafetensors(file: "x.safetensors", .trailingData(bytes: 1)))
   }
-  #expect(errors > 1000, "seed \(seed)")
 }

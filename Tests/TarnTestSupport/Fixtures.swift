@@ -1,7 +1,8 @@
-// Where golden data lie.
-
-/// The path of a file or directory below Tests/Fixtures.
+/// The path of a file or directory under Tests/Fixtures.
+///
+/// - Parameter relative: for example `ponet/cls_sentences/model.safetensors`.
+/// - Returns: A path that does not depend on the working directory.
 package func fixturePath(_ relative: String) -> String {
-  let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
-  return "/\(tests)/Fixtures/\(relative)"
+  let tests = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+  return tests.joined(separator: "/") + "/Fixtures/" + relative
 }

@@ -22,9 +22,6 @@ public enum Loading: Sendable {
 ///
 /// The first byte lies at the start of a page.
 @safe public final class MappedFile: Sendable {
-  /// How the contents came into memory.
-  public typealias Loading = TarnCheckpoints.Loading
-
   /// The path as it was given.
   public let path: String
 

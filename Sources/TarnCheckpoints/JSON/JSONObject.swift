@@ -1,5 +1,5 @@
 /// The members of a JSON object in the order of the text, found by the bytes of their keys.
-public struct JSONObject: Sendable {
+public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
   /// A key with its value.
   public struct Member: Sendable {
     /// The key.
@@ -20,7 +20,7 @@ public struct JSONObject: Sendable {
   public init() {}
 
   /// An object with these members; a later value replaces an earlier one of the same key.
-  public init(_ members: KeyValuePairs<String, JSONValue>) {
+  public init(dictionaryLiteral members: (String, JSONValue)...) {
     for (key, value) in members {
       self[key] = value
     }

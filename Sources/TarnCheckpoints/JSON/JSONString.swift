@@ -14,7 +14,9 @@ extension JSONScanner {
     return hasEscapes ? try unescaped(start..<end) : text
   }
 
-  /// Where the closing quote stands. The byte after a backslash is judged by ``unescaped(_:)``.
+  /// Where the closing quote stands.
+  ///
+  /// The byte after a backslash is judged by ``unescaped(_:)``.
   private func endOfString(from start: Int) throws(JSONError) -> (end: Int, hasEscapes: Bool) {
     var index = start
     var hasEscapes = false

@@ -41,7 +41,9 @@ extension JSONValue {
   }
 }
 
-/// Appends a JSON string with its quotes. Only what RFC 8259 demands is escaped, and DEL.
+/// Appends a JSON string with its quotes.
+///
+/// Only what RFC 8259 demands is escaped, and DEL.
 func encodeJSONString(_ text: String, into bytes: inout [UInt8]) {
   bytes.append(UInt8(ascii: "\""))
   for byte in text.utf8 {

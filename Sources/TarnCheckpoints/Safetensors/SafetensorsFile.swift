@@ -12,10 +12,8 @@ public final class SafetensorsFile: Sendable {
   /// All tensors, in the order of the header.
   public let tensors: [TensorInfo]
 
-  /// The strings under `__metadata__`.
-  ///
-  /// Two keys that are only canonically equivalent are one key here.
-  public let metadata: [String: String]
+  /// The strings under `__metadata__`; empty if the file has none.
+  public let metadata: JSONObject
 
   private let index: [TensorName: Int]
   private let contents: MappedFile

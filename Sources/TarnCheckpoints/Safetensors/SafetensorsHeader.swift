@@ -8,7 +8,7 @@ struct SafetensorsHeader {
   private(set) var tensors: [TensorInfo] = []
   /// Position of each tensor by name.
   private(set) var index: [TensorName: Int] = [:]
-  private(set) var metadata: [String: String] = [:]
+  private(set) var metadata = JSONObject()
 
   private var scanner: JSONScanner
   /// Offset in the file of the first byte of data.
@@ -46,6 +46,7 @@ struct SafetensorsHeader {
   /// - Parameters:
   ///   - bytes: the header without the length before it.
   ///   - fileByteCount: the size of the file, at least the header and its length.
+  /// - Throws: The first rule that is broken.
   init(_ bytes: [UInt8], fileByteCount: Int) throws(SafetensorsProblem) {
     dataStart = Self.prefixByteCount + bytes.count
     dataCount = fileByteCount - dataStart
@@ -96,14 +97,13 @@ struct SafetensorsHeader {
   private mutating func readMetadata() throws(SafetensorsProblem) {
     guard try nextKind() == .object else { throw .metadataNotObject }
     try scan { (scanner) throws(JSONError) in try scanner.openObject() }
-    var keys: Set<ByteKey> = []
     while let key = try nextKey() {
       guard try nextKind() == .string else { throw .metadataValueNotString(key: key) }
-      guard keys.count < SafetensorsLimits.metadataEntries else {
+      guard metadata.members.count < SafetensorsLimits.metadataEntries else {
         throw .tooManyMetadataEntries(limit: SafetensorsLimits.metadataEntries)
       }
-      guard keys.insert(ByteKey(text: key)).inserted else { throw .duplicateMetadataKey(key) }
-      metadata[key] = try scan { (scanner) throws(JSONError) in try scanner.string() }
+      let text = try scan { (scanner) throws(JSONError) in try scanner.string() }
+      guard metadata.append(key, .string(text)) else { throw .duplicateMetadataKey(key) }
     }
   }
 

@@ -169,7 +169,7 @@ public enum SafetensorsLimits {
   /// Longest header, as in the published format.
   public static let headerBytes = 100_000_000
   /// Most tensors in a file.
-  public static let tensors = 1 << 20
+  public static let tensors = 1 << 18
   /// Most dimensions of a tensor.
   public static let dimensions = 64
   /// Most entries of `__metadata__`.

@@ -207,6 +207,9 @@ public struct SafetensorsWriter {
       bytes.append(UInt8(ascii: " "))
     }
     var length = UInt64(bytes.count - SafetensorsHeader.prefixByteCount)
+    guard length <= UInt64(SafetensorsLimits.headerBytes) else {
+      throw .invalidSafetensors(file: "the file to be written", .headerTooLarge(bytes: length))
+    }
     for position in 0..<SafetensorsHeader.prefixByteCount {
       bytes[position] = UInt8(truncatingIfNeeded: length)
       length >>= 8

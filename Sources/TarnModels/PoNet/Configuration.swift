@@ -46,9 +46,7 @@ public struct PoNetConfiguration: Sendable, Equatable {
       c.layers = try file.integer("num_hidden_layers", in: 1...1024, default: c.layers)
       c.heads = try file.integer("num_attention_heads", in: 1...c.hiddenSize, default: c.heads)
       if c.hiddenSize % c.heads != 0 {
-        throw file.invalid(
-          "num_attention_heads", found: "\(c.heads)",
-          expected: "a divisor of hidden_size \(c.hiddenSize)")
+        throw file.wrongValue("num_attention_heads", expected: "a divisor of hidden_size \(c.hiddenSize)")
       }
       c.intermediateSize = try file.integer(
         "intermediate_size", in: 1...1_048_576, default: c.intermediateSize)
@@ -61,15 +59,13 @@ public struct PoNetConfiguration: Sendable, Equatable {
       c.addsPositions =
         try file.string("position_embedding_type", default: "absolute") == "absolute"
       c.excludesSpecial = try file.boolean("clsgsepg", default: true)
-      c.labels = try file.labels() ?? c.labels
+      c.labels = try file.labels(default: c.labels)
       let name = try file.string("hidden_act", default: "gelu")
       let known: [String: ElementwiseFunction] = [
         "gelu": .gelu, "gelu_new": .geluTanh, "relu": .relu, "silu": .silu, "swish": .silu,
       ]
       guard let activation = known[name] else {
-        throw file.invalid(
-          "hidden_act", found: "\"\(name)\"",
-          expected: known.keys.sorted().joined(separator: ", "))
+        throw file.wrongValue("hidden_act", expected: known.keys.sorted().joined(separator: ", "))
       }
       c.activation = activation
       return c

@@ -34,17 +34,15 @@ public struct LongRangeArenaConfiguration: Sendable, Equatable {
       let heads = try file.integer("num_head", in: 1...size)
       let headSize = try file.integer("head_dim", in: 1...size)
       guard heads * headSize == size else {
-        throw file.invalid(
-          "head_dim", found: "\(headSize)", expected: "transformer_dim / num_head = \(size)/\(heads)")
+        throw file.wrongValue("head_dim", expected: "transformer_dim / num_head = \(size)/\(heads)")
       }
       let embedding = try file.integer("embedding_dim", in: 1...65536)
       guard embedding == size else {
-        throw file.invalid(
-          "embedding_dim", found: "\(embedding)", expected: "transformer_dim \(size)")
+        throw file.wrongValue("embedding_dim", expected: "transformer_dim \(size)")
       }
       let mode = try file.string("pooling_mode", default: "MEAN")
       guard let pooling = Pooling(rawValue: mode) else {
-        throw file.invalid("pooling_mode", found: "\"\(mode)\"", expected: "MEAN or CLS")
+        throw file.wrongValue("pooling_mode", expected: "MEAN or CLS")
       }
       return LongRangeArenaConfiguration(
         size: size, innerSize: try file.integer("transformer_hidden_dim", in: 1...1_048_576),
@@ -163,7 +161,7 @@ public struct LongRangeArenaModel: Sendable {
     // The table is as long as the file says: max_seq_len rounded up to a power of two.
     let name = "position_embeddings.weight"
     position = try embeddings.matrix(
-      name, rows: embeddings.optional(name)?.shape.first ?? 1, columns: c.size, on: execution)
+      name, rows: embeddings.shape(of: name)?.first ?? 1, columns: c.size, on: execution)
     var layers: [ArenaLayer] = []
     for i in 0..<(c.tiesWeights ? 1 : c.layers) {
       layers.append(
@@ -173,8 +171,8 @@ public struct LongRangeArenaModel: Sendable {
     self.layers = layers
     norm = try LayerNorm(model, "norm", size: c.size, epsilon: 1e-5, on: execution)
     let head = root["seq_classifer"]["mlpblock"]
-    isDual = head.optional("0.weight")?.shape.last == 4 * c.size
-    let inner = head.optional("0.weight")?.shape.first ?? c.innerSize
+    isDual = head.shape(of: "0.weight")?.last == 4 * c.size
+    let inner = head.shape(of: "0.weight")?.first ?? c.innerSize
     hidden = try Linear(
       head, "0", inputs: c.size * (isDual ? 4 : 1), outputs: inner, on: execution)
     classifier = try Linear(head, "2", inputs: inner, outputs: c.classes, on: execution)

@@ -73,7 +73,7 @@ public struct PoNetModel: Sendable {
       try files.configuration.string("model_type", default: "")
     }
     let architectures = try checkpoint { () throws(CheckpointError) in
-      try files.configuration.strings("architectures") ?? []
+      try files.configuration.strings("architectures", default: [])
     }
     return type == "ponet" || architectures.contains { $0.hasPrefix("PoNet") }
   }

@@ -1,0 +1,237 @@
+/// A `config.json`: each number is checked against a range before anything is sized by it.
+///
+/// A key that is there must have the right kind of value; `null` is a wrong value like any other.
+/// A key that is missing gives the default, or an error if there is none.
+public struct ConfigurationFile: Sendable {
+  /// The name by which messages call the file.
+  public let name: String
+
+  /// The whole configuration.
+  public let root: JSONObject
+
+  /// Largest file that is read; published ones have a few kilobytes.
+  public static let largestByteCount = 16 << 20
+
+  /// Most labels that ``labels(default:)`` returns.
+  public static let mostLabels = 1 << 16
+
+  /// Reads a file.
+  ///
+  /// - Parameter path: a JSON file that holds an object.
+  /// - Throws: ``CheckpointError``.
+  public init(path: String) throws(CheckpointError) {
+    let file = try OpenFile.open(path)
+    guard file.byteCount <= Self.largestByteCount else {
+      throw .fileTooLarge(
+        path: path, bytes: file.byteCount, limit: Self.largestByteCount)
+    }
+    try self.init(bytes: file.bytes(in: 0..<file.byteCount), named: fileName(path))
+  }
+
+  /// Reads a file that is in memory already.
+  ///
+  /// - Parameters:
+  ///   - bytes: JSON text that holds an object.
+  ///   - name: stands for the file in messages.
+  /// - Throws: ``CheckpointError``.
+  public init(bytes: [UInt8], named name: String = "config.json") throws(CheckpointError) {
+    guard bytes.count <= Self.largestByteCount else {
+      throw .fileTooLarge(path: name, bytes: bytes.count, limit: Self.largestByteCount)
+    }
+    let value: JSONValue
+    do {
+      value = try JSONValue(parsing: bytes)
+    } catch {
+      throw .invalidJSON(file: name, error)
+    }
+    guard case .object(let root) = value else {
+      throw .notAnObject(file: name, found: value.kindForMessages)
+    }
+    self.name = name
+    self.root = root
+  }
+
+  /// Whether the key is there with a value other than `null`.
+  public func has(_ key: String) -> Bool {
+    switch root[key] {
+    case nil, .null: false
+    default: true
+    }
+  }
+
+  /// An error that says what is wrong with a key, for checks that concern several of them.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - expected: what would be right, in words that follow "expected".
+  /// - Returns: The error with the value that was found.
+  public func wrongValue(_ key: String, expected: String) -> CheckpointError {
+    .wrongValue(file: name, key: key, found: root[key]?.shownInMessages, expected: expected)
+  }
+
+  /// The value of a key, converted; the default if the key is missing.
+  private func value<Value>(
+    _ key: String, default fallback: Value?, expected: @autoclosure () -> String,
+    _ convert: (JSONValue) -> Value?
+  ) throws(CheckpointError) -> Value {
+    guard let value = root[key] else {
+      guard let fallback else { throw wrongValue(key, expected: expected()) }
+      return fallback
+    }
+    guard let converted = convert(value) else {
+      throw wrongValue(key, expected: expected())
+    }
+    return converted
+  }
+
+  /// An integer.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - range: the values that are allowed.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value. Only numbers that are written as integers are taken, so not `2.0`.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func integer(
+    _ key: String, in range: ClosedRange<Int>, default fallback: Int? = nil
+  ) throws(CheckpointError) -> Int {
+    try value(
+      key, default: fallback,
+      expected: "an integer from \(range.lowerBound) to \(range.upperBound)"
+    ) { value in
+      value.int64.flatMap { Int(exactly: $0) }.flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  /// A number.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - range: the values that are allowed.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func number(
+    _ key: String, in range: ClosedRange<Double>, default fallback: Double? = nil
+  ) throws(CheckpointError) -> Double {
+    try value(
+      key, default: fallback,
+      expected: "a number from \(range.lowerBound) to \(range.upperBound)"
+    ) { value in
+      value.double.flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  /// A truth value.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func boolean(
+    _ key: String, default fallback: Bool? = nil
+  ) throws(CheckpointError) -> Bool {
+    try value(key, default: fallback, expected: "true or false", \.boolean)
+  }
+
+  /// A string.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func string(
+    _ key: String, default fallback: String? = nil
+  ) throws(CheckpointError) -> String {
+    try value(key, default: fallback, expected: "a string", \.string)
+  }
+
+  /// One of several strings.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - choices: the values that are allowed.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func string(
+    _ key: String, oneOf choices: [String], default fallback: String? = nil
+  ) throws(CheckpointError) -> String {
+    try value(key, default: fallback, expected: alternatives(choices.map { quoted($0) })) { value in
+      guard let text = value.string else { return nil }
+      return choices.first { $0.hasSameBytes(as: text) }
+    }
+  }
+
+  /// An array of strings.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func strings(
+    _ key: String, default fallback: [String]? = nil
+  ) throws(CheckpointError) -> [String] {
+    try value(key, default: fallback, expected: "an array of strings") { value in
+      guard let elements = value.array else { return nil }
+      let strings = elements.compactMap(\.string)
+      return strings.count == elements.count ? strings : nil
+    }
+  }
+
+  /// The names of the classes, in the order of their numbers.
+  ///
+  /// They come from `id2label`, whose keys must be "0", "1" and so on without a gap. Without it
+  /// they are `LABEL_0`, `LABEL_1` … as many as `num_labels` says, and without that the default.
+  ///
+  /// - Parameter fallback: the names if the file has neither key.
+  /// - Returns: One name for each class.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func labels(
+    default fallback: [String] = ["LABEL_0", "LABEL_1"]
+  ) throws(CheckpointError) -> [String] {
+    guard root["id2label"] != nil else {
+      guard root["num_labels"] != nil else { return fallback }
+      return (0..<(try integer("num_labels", in: 1...Self.mostLabels))).map { "LABEL_\($0)" }
+    }
+    return try value(
+      "id2label", default: nil,
+      expected: "an object with a string for each of \"0\", \"1\" … up to the number of labels"
+    ) { value in
+      guard let object = value.object, (1...Self.mostLabels).contains(object.members.count) else {
+        return nil
+      }
+      // As many lookups that succeed as there are members: no other key is left.
+      let labels = object.members.indices.compactMap { object[String($0)]?.string }
+      return labels.count == object.members.count ? labels : nil
+    }
+  }
+}
+
+extension JSONValue {
+  fileprivate var kindForMessages: String {
+    switch self {
+    case .null: "null"
+    case .boolean: "true or false"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+
+  /// Scalars as they are written, larger things by their kind: the message stays one line.
+  fileprivate var shownInMessages: String {
+    switch self {
+    case .null: "null"
+    case .boolean(let value): value ? "true" : "false"
+    case .number(let number): String(number.text.prefix(40))
+    case .string(let text): quoted(text)
+    case .array(let elements): "an array of \(elements.count)"
+    case .object(let object): "an object of \(object.members.count)"
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import TarnCheckpoints
+
+/// A safetensors file from the text of its header and its data.
+func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] {
+  safetensors(Array(header.utf8), data: data)
+}
+
+func safetensors(_ header: [UInt8], length: UInt64? = nil, data: [UInt8] = []) -> [UInt8] {
+  let length = length ?? UInt64(header.count)
+  return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header + data
+}
+
+/// Zeros.
+func zeros(_ count: Int) -> [UInt8] {
+  [UInt8](repeating: 0, count: count)
+}
+
+/// What opening a file in memory gives, as an error or nil.
+func problem(_ bytes: [UInt8]) -> CheckpointError? {
+  do {
+    _ = try SafetensorsFile(bytes: bytes, named: "x.safetensors")
+    return nil
+  } catch {
+    return error
+  }
+}
+
+/// A directory that is removed when the object goes.
+final class TemporaryDirectory {
+  let path: String
+
+  init() throws {
+    path = NSTemporaryDirectory() + "tarn-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  /// Writes a file and returns its path.
+  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
+    let file = path + "/" + name
+    try Data(bytes).write(to: URL(fileURLWithPath: file))
+    return file
+  }
+
+  var contents: [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? []
+  }
+}
+
+/// SplitMix64: a run is repeated by its seed alone.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// The bytes of a file.
+func contents(_ path: String) throws -> [UInt8] {
+  Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+}
+
+/// The fixture directories that hold a whole checkpoint.
+let ponetFixtures = [
+  "cls_sentences", "fill_constant", "long_2000", "lra_dual", "lra_sc_cls_tied", "lra_sc_mean",
+  "masks_edges", "position_tiling", "pretrain_pairs", "segments_irregular",
+  "tokencls_no_clsgsepg", "weights_legacy", "weights_zip",
+]
