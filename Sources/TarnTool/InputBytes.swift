@@ -30,8 +30,8 @@ struct InputBytes: ~Copyable {
 
   private mutating func fill() throws(ToolError) {
     var piece = [UInt8](repeating: 0, count: Self.chunk)
-    let count = piece.withUnsafeMutableBytes { bytes in
-      // SAFETY: the buffer's own address and count.
+    // SAFETY: the buffer's own address and count.
+    let count = unsafe piece.withUnsafeMutableBytes { bytes in
       unsafe read(descriptor, bytes.baseAddress, bytes.count)
     }
     if count < 0 {

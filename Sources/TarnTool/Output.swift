@@ -20,8 +20,8 @@ enum Output {
     let bytes = Array(text.utf8)
     var done = 0
     while done < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        // SAFETY: `done` is below the count, so the range lies within the buffer, which lives here.
+      // SAFETY: `done` is below the count, so the range lies within the buffer, which lives here.
+      let count = unsafe bytes.withUnsafeBytes { buffer in
         unsafe systemWrite(descriptor, UnsafeRawBufferPointer(rebasing: buffer[done...]))
       }
       if count < 0 {

@@ -38,7 +38,7 @@ extension Arguments {
         if line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { continue }
         do throws(ToolError) { try body(try TextInput(line: line)) } catch {
           guard case .failed(let reason) = error else { throw error }
-          let report: JSONObject = ["line": .integer(number), "error": .string(reason)]
+          let report = JSONObject(["line": .integer(number), "error": .string(reason)])
           Output.message(JSONValue.object(report).encoded())
           if has("--strict") { throw .failed("\(input.name): line \(number): \(reason)") }
           areGood = false

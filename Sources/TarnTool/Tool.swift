@@ -16,6 +16,8 @@ import Tarn
     Example: tarn classify --samples
 
     tarn classify   labels texts
+    tarn fill-mask  candidates for each [MASK]
+    tarn run        tensors in, every hidden state and output out, compared if asked
     tarn help       this text
 
     tarn --version [--verbose]
@@ -23,8 +25,7 @@ import Tarn
 
   static func main() {
     // A closed pipe is then an error of write(), and Output ends quietly.
-    // SAFETY: SIG_IGN installs no handler, so nothing of this process runs on the signal.
-    _ = unsafe signal(SIGPIPE, SIG_IGN)
+    _ = signal(SIGPIPE, SIG_IGN)
     let words = Array(CommandLine.arguments.dropFirst())
     do throws(ToolError) {
       exit(try run(words) ? 0 : 1)
@@ -35,9 +36,18 @@ import Tarn
         exit(1)
       case .usage(let reason):
         Output.message("tarn: error: \(reason)")
-        Output.message("usage: \(words.first == "classify" ? Classify.usage : "tarn COMMAND ...")")
+        Output.message("usage: \(usage(of: words.first))")
         exit(2)
       }
+    }
+  }
+
+  private static func usage(of command: String?) -> String {
+    switch command {
+    case "classify": Classify.usage
+    case "fill-mask": FillMask.usage
+    case "run": RunTensors.usage
+    default: "tarn COMMAND ..."
     }
   }
 
@@ -62,6 +72,13 @@ import Tarn
         return true
       }
       return try Classify.run(rest)
+    case "run", "fill-mask":
+      let usage = command == "run" ? RunTensors.usage : FillMask.usage
+      if rest.contains("--help") {
+        Output.line("usage: \(usage)")
+        return true
+      }
+      return try command == "run" ? RunTensors.run(rest) : FillMask.run(rest)
     default: throw .usage("unknown command \"\(command)\"")
     }
     return true
