@@ -30,11 +30,10 @@ enum RunTensors {
       relative: try arguments.tolerance("--rtol", default: 1e-5))
     let directory = try arguments.model()
     let settings = try ModelOptions(arguments)
+    let file = try failing { () throws(CheckpointError) in try SafetensorsFile(path: inputs) }
     let results = try failing { () throws(ModelError) in
       let model = try LoadedModel(
         directory: directory, type: arguments.values["--type"], options: settings)
-      let file: SafetensorsFile
-      do { file = try SafetensorsFile(path: inputs) } catch { throw .checkpoint(error) }
       return try model.run(file)
     }
     if let output {
