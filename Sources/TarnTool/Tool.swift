@@ -17,6 +17,7 @@ import Tarn
 
     tarn classify   labels texts
     tarn fill-mask  candidates for each [MASK]
+    tarn tokenize   what the model sees of a text
     tarn run        tensors in, every hidden state and output out, compared if asked
     tarn help       this text
 
@@ -46,6 +47,7 @@ import Tarn
     switch command {
     case "classify": Classify.usage
     case "fill-mask": FillMask.usage
+    case "tokenize": Tokenize.usage
     case "run": RunTensors.usage
     default: "tarn COMMAND ..."
     }
@@ -72,6 +74,12 @@ import Tarn
         return true
       }
       return try Classify.run(rest)
+    case "tokenize":
+      if rest.contains("--help") {
+        Output.line("usage: \(Tokenize.usage)")
+        return true
+      }
+      return try Tokenize.run(rest)
     case "run", "fill-mask":
       let usage = command == "run" ? RunTensors.usage : FillMask.usage
       if rest.contains("--help") {
