@@ -73,29 +73,28 @@ func exitProcess(_ code: Int32) -> Never { exit(code) }
 /// Writes rows with the field names of Google Benchmark.
 func writeJSON(_ rows: [Row], to path: String) throws {
   let benchmarks = rows.map { row in
-    var object = JSONObject([
+    var object: JSONObject = [
       "name": .string(row.name), "iterations": .integer(row.iterations),
       "real_time": .double(row.medianSeconds * 1e9), "best_time": .double(row.bestSeconds * 1e9),
       "time_unit": .string("ns"),
-    ])
+    ]
     for (name, value) in row.counters { object[name] = .double(value) }
     return JSONValue.object(object)
   }
   let model =
     readTextFile("/proc/cpuinfo")?.split(separator: "\n")
     .first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init) ?? "unknown"
-  let context = JSONObject([
+  let context: JSONObject = [
     "processor": .string(model), "processors": .integer(processorCount()),
     "instruction_sets": .array(InstructionSet.available.map { .string($0.rawValue) }),
-  ])
-  let document = JSONValue.object(
-    JSONObject(["context": .object(context), "benchmarks": .array(benchmarks)]))
+  ]
+  let document: JSONObject = ["context": .object(context), "benchmarks": .array(benchmarks)]
   guard let file = unsafe fopen(path, "w") else {
     throw BenchmarkError.unwritable(path)
   }
   defer { unsafe fclose(file) }
   // SAFETY: the file was opened above.
-  unsafe fputs(document.encoded() + "\n", file)
+  unsafe fputs(JSONValue.object(document).encoded() + "\n", file)
 }
 
 /// What stops a benchmark.

@@ -26,6 +26,13 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
     }
   }
 
+  /// An object with these members; a later value replaces an earlier one of the same key.
+  public init(_ members: KeyValuePairs<String, JSONValue>) {
+    for (key, value) in members {
+      self[key] = value
+    }
+  }
+
   private func position(of key: String) -> Int? {
     if members.count > Self.longestLine {
       return index[ByteKey(text: key)]
