@@ -84,7 +84,9 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(
       name: "TarnTool",
-      dependencies: ["TarnModels", "TarnText", "TarnCheckpoints", "Tarn"],
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "Tarn", "TarnKernelInterface",
+      ],
       resources: [.copy("Resources/ponet-hyperpartisan-mini")],
       swiftSettings: safe),
     .executableTarget(

@@ -19,6 +19,7 @@ import Tarn
     tarn fill-mask  candidates for each [MASK]
     tarn tokenize   what the model sees of a text
     tarn run        tensors in, every hidden state and output out, compared if asked
+    tarn cpu        instruction sets, threads and measured peak
     tarn help       this text
 
     tarn --version [--verbose]
@@ -49,6 +50,7 @@ import Tarn
     case "fill-mask": FillMask.usage
     case "tokenize": Tokenize.usage
     case "run": RunTensors.usage
+    case "cpu": CPU.usage
     default: "tarn COMMAND ..."
     }
   }
@@ -80,6 +82,12 @@ import Tarn
         return true
       }
       return try Tokenize.run(rest)
+    case "cpu":
+      if rest.contains("--help") {
+        Output.line("Example: tarn cpu --json\n\nusage: \(CPU.usage)")
+        return true
+      }
+      return try CPU.run(rest)
     case "run", "fill-mask":
       let usage = command == "run" ? RunTensors.usage : FillMask.usage
       if rest.contains("--help") {
