@@ -45,7 +45,8 @@ func benchmarkMatmul(_ settings: Settings) throws -> [Row] {
       let peak = median(peaks)
       let share = operations / time / peak
       print(
-        column(kernel, 24), column("\(m)×\(k)×\(n)", 16), fixed(operations / time / 1e9, 1, width: 7),
+        column(kernel, 24), column("\(m)×\(k)×\(n)", 16),
+        fixed(operations / time / 1e9, 1, width: 7),
         fixed(peak / 1e9, 1, width: 6), fixed(share * 100, 1, width: 5) + " %")
       rows.append(
         Row(

@@ -118,7 +118,8 @@ struct RandomPoNet {
         shapes.append((layer + "attention.self.dense_\(name).bias", [d]))
       }
       for (name, shape) in [
-        ("attention.output.dense", [d, d]), ("intermediate.dense", [f, d]), ("output.dense", [d, f]),
+        ("attention.output.dense", [d, d]), ("intermediate.dense", [f, d]),
+        ("output.dense", [d, f]),
       ] {
         shapes.append((layer + name + ".weight", shape))
         shapes.append((layer + name + ".bias", [shape[0]]))

@@ -104,7 +104,8 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   private func processorFlags() -> Set<String> {
     #if canImport(Darwin)
       var flags: Set<String> = []
-      for name in ["machdep.cpu.features", "machdep.cpu.leaf7_features", "machdep.cpu.extfeatures"] {
+      for name in ["machdep.cpu.features", "machdep.cpu.leaf7_features", "machdep.cpu.extfeatures"]
+      {
         flags.formUnion(sysctlString(name).split(separator: " ").map { $0.lowercased() })
       }
       return Set(

@@ -61,7 +61,8 @@ public struct PackedMatrix: Sendable {
   ) throws(TarnError) {
     self.depth = depth
     self.columns = columns
-    var packed = try Matrix(rows: 1, columns: PackedView.elementCount(depth: depth, columns: columns))
+    var packed = try Matrix(
+      rows: 1, columns: PackedView.elementCount(depth: depth, columns: columns))
     packed.withMutableView { target in
       matrix.withView { source in
         // SAFETY: the target holds elementCount elements.

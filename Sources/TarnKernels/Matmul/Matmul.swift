@@ -77,7 +77,8 @@ private func blocked(
 ) {
   let rowBlocks = (c.rows &+ 239) / 240
   guard rowBlocks > 0 else { return }
-  let tilesPerBlock = ((c.rows &+ TileShape.rows &- 1) / TileShape.rows &+ rowBlocks &- 1) / rowBlocks
+  let tilesPerBlock =
+    ((c.rows &+ TileShape.rows &- 1) / TileShape.rows &+ rowBlocks &- 1) / rowBlocks
   let rowBlock = tilesPerBlock &* TileShape.rows
   let depthBlocks = max(1, (b.depth &+ Blocking.depth &- 1) / Blocking.depth)
 

@@ -34,7 +34,8 @@ private func addFour(
 ) {
   var j = 0
   while j &+ 16 <= count {
-    ((((Lanes(sum + j) + Lanes(a + j)) + Lanes(b + j)) + Lanes(c + j)) + Lanes(d + j)).store(sum + j)
+    ((((Lanes(sum + j) + Lanes(a + j)) + Lanes(b + j)) + Lanes(c + j)) + Lanes(d + j)).store(
+      sum + j)
     j &+= 16
   }
   while j < count {

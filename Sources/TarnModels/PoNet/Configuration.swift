@@ -46,7 +46,8 @@ public struct PoNetConfiguration: Sendable, Equatable {
       c.layers = try file.integer("num_hidden_layers", in: 1...1024, default: c.layers)
       c.heads = try file.integer("num_attention_heads", in: 1...c.hiddenSize, default: c.heads)
       if c.hiddenSize % c.heads != 0 {
-        throw file.wrongValue("num_attention_heads", expected: "a divisor of hidden_size \(c.hiddenSize)")
+        throw file.wrongValue(
+          "num_attention_heads", expected: "a divisor of hidden_size \(c.hiddenSize)")
       }
       c.intermediateSize = try file.integer(
         "intermediate_size", in: 1...1_048_576, default: c.intermediateSize)

@@ -171,7 +171,8 @@ struct TokenRows: Sendable {
       throw .tooLong(sequence: s, tokens: n, limit: Int(Int32.max) - 1)
     }
     let ranges = [
-      ("ids", input.ids, limits.vocabulary), ("tokenTypes", input.tokenTypes ?? [], limits.tokenTypes),
+      ("ids", input.ids, limits.vocabulary),
+      ("tokenTypes", input.tokenTypes ?? [], limits.tokenTypes),
       ("positions", input.positions ?? [], limits.positions),
     ]
     for (name, values, count) in ranges {
