@@ -65,3 +65,43 @@ package func fileExists(_ path: String) -> Bool {
   // SAFETY: access takes a terminated string.
   unsafe access(path, F_OK) == 0
 }
+
+/// A cache of the first processor.
+package struct Cache {
+  /// 1 is nearest to the processor.
+  package var level: Int
+  /// `data`, `instruction` or `unified`.
+  package var type: String
+  /// Its size.
+  package var bytes: Int
+
+  /// What the system tells; empty where it tells nothing.
+  package static func all() -> [Cache] {
+    #if canImport(Darwin)
+      let names = [
+        (1, "instruction", "hw.l1icachesize"), (1, "data", "hw.l1dcachesize"),
+        (2, "unified", "hw.l2cachesize"), (3, "unified", "hw.l3cachesize"),
+      ]
+      return names.compactMap { level, type, name in
+        var value: Int64 = 0
+        var size = MemoryLayout<Int64>.size
+        // SAFETY: size is the size of value.
+        guard unsafe sysctlbyname(name, &value, &size, nil, 0) == 0, value > 0 else { return nil }
+        return Cache(level: level, type: type, bytes: Int(value))
+      }
+    #else
+      var caches: [Cache] = []
+      for index in 0..<16 {
+        let folder = "/sys/devices/system/cpu/cpu0/cache/index\(index)/"
+        let read = { (name: String) in
+          readTextFile(folder + name)?.split(separator: "\n").first.map(String.init)
+        }
+        guard let level = read("level").flatMap({ Int($0) }), let type = read("type"),
+          let size = read("size"), size.hasSuffix("K"), let kibibytes = Int(size.dropLast())
+        else { break }
+        caches.append(Cache(level: level, type: type.lowercased(), bytes: kibibytes << 10))
+      }
+      return caches
+    #endif
+  }
+}

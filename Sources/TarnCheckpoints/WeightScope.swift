@@ -120,6 +120,29 @@ public struct WeightScope: Sendable {
     return info
   }
 
+  /// Notes a tensor that published files carry and no model needs, so that it is not called unknown.
+  ///
+  /// - Parameter tensor: the name in this scope; the file need not have it.
+  public func ignore(_ tensor: String) {
+    use?.insert(name(of: tensor))
+  }
+
+  /// In a survey, notes the tensor, or why it cannot be had, and lets the caller go on without it.
+  ///
+  /// - Parameters:
+  ///   - tensor: the name in this scope.
+  ///   - shape: the dimensions it must have.
+  /// - Returns: Whether this is a survey; if not, nothing was noted.
+  public func surveys(_ tensor: String, shape: [Int]) -> Bool {
+    guard let use, use.isSurvey else { return false }
+    do throws(CheckpointError) {
+      _ = try self.tensor(tensor, shape: shape)
+    } catch {
+      use.insert(error)
+    }
+    return true
+  }
+
   /// The shape of a tensor, for dimensions that only the file knows.
   ///
   /// - Parameter tensor: the name in this scope.
@@ -132,20 +155,50 @@ public struct WeightScope: Sendable {
 /// The names of the tensors that a model has asked for.
 ///
 /// The caller makes one, hands it to the root scope, and afterwards asks
-/// ``SafetensorsFile/tensors(notIn:)`` what is left.
+/// ``SafetensorsFile/tensors(notIn:)`` what is left. In a survey the model is built without weights:
+/// what is missing or does not fit is collected instead of thrown.
 public final class TensorUse: Sendable {
-  private let consumed = Mutex<Set<TensorName>>([])
+  private struct State {
+    var names: Set<TensorName> = []
+    var problems: [CheckpointError] = []
+  }
+
+  /// Whether weights are only looked for and not handed out.
+  public let isSurvey: Bool
+
+  private let state = Mutex(State())
 
   /// Nothing used yet.
-  public init() {}
+  ///
+  /// - Parameter isSurvey: whether weights are only looked for.
+  public init(isSurvey: Bool = false) {
+    self.isSurvey = isSurvey
+  }
 
   /// All names so far.
   public var names: Set<TensorName> {
-    consumed.withLock { $0 }
+    state.withLock { $0.names }
+  }
+
+  /// What a survey has found missing or unfit, in the order of asking.
+  public var problems: [CheckpointError] {
+    state.withLock { $0.problems }
   }
 
   /// Adds a name, also one that is known and ignored on purpose.
   public func insert(_ name: TensorName) {
-    consumed.withLock { _ = $0.insert(name) }
+    state.withLock { _ = $0.names.insert(name) }
+  }
+
+  /// Adds a problem; a tensor that is there and does not fit is not unknown.
+  func insert(_ problem: CheckpointError) {
+    state.withLock {
+      $0.problems.append(problem)
+      switch problem {
+      case .wrongShape(_, let name, _, _), .wrongElementType(_, let name, _, _):
+        $0.names.insert(name)
+      default: break
+      }
+    }
   }
 }

@@ -1,7 +1,7 @@
 // Which model a directory holds.
 
 public import Tarn
-public import TarnCheckpoints
+internal import TarnCheckpoints
 
 /// A model of any type that this library implements, chosen by its config.json.
 public enum LoadedModel: Sendable {
@@ -10,49 +10,64 @@ public enum LoadedModel: Sendable {
   /// PoNet of the Long Range Arena experiments.
   case longRangeArena(LongRangeArenaModel)
 
-  /// Names that ``init(directory:type:options:)`` takes for a type.
+  /// Names of the types, as ``ModelOptions/modelType`` takes them.
   public static let typeNames = ["ponet", "ponet-lra"]
 
   /// Reads a checkpoint directory.
   ///
   /// - Parameters:
   ///   - directory: holds `config.json` and `model.safetensors`.
-  ///   - type: one of ``typeNames``, or nil to go by `model_type`, `architectures` and `attn_type`.
-  ///   - options: instruction set, threads, positions.
+  ///   - options: model type, instruction set, threads, positions.
   /// - Throws: ``ModelError``; ``ModelError/unknownModelType(directory:found:expected:)`` for a type
   ///   that is not implemented.
   public init(
-    directory: String, type: String? = nil, options: ModelOptions = ModelOptions()
+    directory: String, options: ModelOptions = ModelOptions()
   ) throws(ModelError) {
     let files = try checkpoint { () throws(CheckpointError) in
       try Checkpoint(directory: directory, loading: options.loading)
     }
-    let name: String
-    if let type { name = type } else { name = try LoadedModel.typeName(files) }
-    switch name {
+    try self.init(
+      files, type: LoadedModel.typeName(files, options), weights: WeightScope(files.weights),
+      options: options)
+  }
+
+  init(
+    _ files: Checkpoint, type: String, weights: WeightScope, options: ModelOptions
+  ) throws(ModelError) {
+    switch type {
     case "ponet":
       let model = try PoNetModel(
-        weights: WeightScope(files.weights),
-        configuration: PoNetConfiguration(files.configuration), directory: files.directory,
-        options: options)
+        weights: weights, configuration: PoNetConfiguration(files.configuration),
+        directory: files.directory, options: options)
       self = .poNet(model)
-    case "ponet-lra": self = .longRangeArena(try LongRangeArenaModel(files, options: options))
+    case "ponet-lra":
+      let model = try LongRangeArenaModel(
+        weights: weights, configuration: LongRangeArenaConfiguration(files.configuration),
+        options: options)
+      self = .longRangeArena(model)
     default:
       throw .unknownModelType(
-        directory: directory, found: "\"\(name)\"", expected: LoadedModel.typeNames)
+        directory: files.directory, found: "\"\(type)\"", expected: LoadedModel.typeNames)
     }
   }
 
-  /// The type's name by config.json: one of ``typeNames``, or what the file calls itself.
+  /// What the options or, failing that, config.json call the type: one of ``typeNames``, or what the
+  /// file calls itself.
   ///
-  /// - Throws: ``ModelError/checkpoint(_:)`` for values of the wrong kind.
-  public static func typeName(_ files: Checkpoint) throws(ModelError) -> String {
-    if try PoNetModel.isPoNet(files) { return "ponet" }
+  /// The first release of PoNet calls itself `bert`, so `architectures` decides before `model_type`.
+  static func typeName(
+    _ files: Checkpoint, _ options: ModelOptions
+  ) throws(ModelError) -> String {
+    if let type = options.modelType { return type }
     return try checkpoint { () throws(CheckpointError) in
-      if try files.configuration.string("attn_type", default: "") == "ponet" {
-        return "ponet-lra"
+      let configuration = files.configuration
+      let type = try configuration.string("model_type", default: "absent")
+      let architectures = try configuration.strings("architectures", default: [])
+      if type == "ponet" || architectures.contains(where: { $0.hasPrefix("PoNet") }) {
+        return "ponet"
       }
-      return try files.configuration.string("model_type", default: "absent")
+      if try configuration.string("attn_type", default: "") == "ponet" { return "ponet-lra" }
+      return type
     }
   }
 
@@ -61,6 +76,15 @@ public enum LoadedModel: Sendable {
     switch self {
     case .poNet(let model): model.execution
     case .longRangeArena(let model): model.execution
+    }
+  }
+
+  /// Names of the heads that the checkpoint has weights for.
+  public var headNames: [String] {
+    switch self {
+    case .poNet(let model): model.headNames
+    case .longRangeArena(let model):
+      [model.isDual ? "pair-classification" : "sequence-classification"]
     }
   }
 }

@@ -12,17 +12,21 @@ public struct ModelOptions: Sendable {
   /// Positions that are allowed. Beyond the stored table, row p is row p mod the table's rows.
   /// Nil: the stored table's rows.
   public var maxPositions: Int?
+  /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
+  /// `architectures`.
+  public var modelType: String?
   /// Whether weights are read through a mapping or into memory.
   public var loading: Loading
 
   /// Options; see the properties.
   public init(
     instructionSet: InstructionSet? = nil, threads: Int? = nil, maxPositions: Int? = nil,
-    loading: Loading = .mapped
+    modelType: String? = nil, loading: Loading = .mapped
   ) {
     self.instructionSet = instructionSet
     self.threads = threads
     self.maxPositions = maxPositions
+    self.modelType = modelType
     self.loading = loading
   }
 

@@ -31,19 +31,31 @@ extension WordPieceTokenizer {
     }
   }
 
-  /// Tokens and segments of a text within a limit of tokens.
+  /// Tokens and segments of a text, or of a pair of texts, within a limit of tokens.
   ///
-  /// - Throws: ``ModelError/text(_:)``; ``ModelError/tooLong(sequence:tokens:limit:)`` if the text
-  ///   has more tokens than `limit` and must not be cut.
-  func document(
-    _ document: String, limit: Int, longText: LongText
+  /// - Parameters:
+  ///   - text: a text, whose sentences are its segments.
+  ///   - pair: a second text; each of the two is then one segment.
+  ///   - limit: the greatest number of tokens, nil for any.
+  ///   - longText: what happens beyond the limit.
+  /// - Throws: ``ModelError/text(_:)``; ``ModelError/emptyText`` for a text without tokens;
+  ///   ``ModelError/tooLong(sequence:tokens:limit:)`` if the text has more tokens than `limit` and
+  ///   must not be cut.
+  package func document(
+    _ text: String, pair: String? = nil, limit: Int?, longText: LongText
   ) throws(ModelError) -> DocumentEncoding {
-    let encoding = try text { () throws(TextError) in
-      try encodeDocument(document, maxLength: longText == .isTruncated ? max(2, limit) : nil)
+    let specials = pair == nil ? 2 : 3
+    if let limit, limit <= specials {
+      throw .tooLong(sequence: 0, tokens: specials + 1, limit: limit)
+    }
+    let room = longText == .isTruncated ? limit : nil
+    let encoding = try TarnModels.text { () throws(TextError) in
+      if let pair { return try encodeDocument(text, pair: pair, maxLength: room) }
+      return try encodeDocument(text, maxLength: room)
     }
     let tokens = encoding.encoding.count
-    guard tokens > 2 else { throw .emptyText }
-    guard tokens <= limit else { throw .tooLong(sequence: 0, tokens: tokens, limit: limit) }
+    guard tokens > specials else { throw .emptyText }
+    if let limit, tokens > limit { throw .tooLong(sequence: 0, tokens: tokens, limit: limit) }
     return encoding
   }
 }

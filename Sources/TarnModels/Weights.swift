@@ -20,6 +20,11 @@ extension WeightScope {
   private func widened(
     _ name: String, shape: [Int], rows: Int, columns: Int, on execution: Execution
   ) throws(ModelError) -> Matrix {
+    if surveys(name, shape: shape) {
+      return try operation { () throws(TarnError) in
+        try Matrix(rows: shape.count == 1 ? 1 : 0, columns: 0)
+      }
+    }
     let info = try checkpoint { () throws(CheckpointError) in try tensor(name, shape: shape) }
     var matrix = try operation { () throws(TarnError) in
       try Matrix(rows: rows, columns: columns)

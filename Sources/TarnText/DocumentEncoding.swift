@@ -84,6 +84,27 @@ extension WordPieceTokenizer {
     return numbered(scanner.pieces, ends: ends, room: room)
   }
 
+  /// Encodes a pair of texts, each of which is one segment: `[CLS] A [SEP] B [SEP]`.
+  ///
+  /// Numbers as PoNet derives them for sentence pairs: 0 for `[CLS]`, 1 for A, then each `[SEP]` and
+  /// B one more. The offsets of a token refer to its own text.
+  ///
+  /// - Parameters:
+  ///   - text: the first text.
+  ///   - pair: the second text.
+  ///   - maxLength: the greatest number of tokens, those of the template included; nil for any. The
+  ///     longer text loses pieces first.
+  /// - Returns: the tokens and their segment numbers.
+  /// - Throws: what ``encode(_:pair:maxLength:truncation:direction:)`` throws.
+  public func encodeDocument(
+    _ text: String, pair: String, maxLength: Int? = nil
+  ) throws(TextError) -> DocumentEncoding {
+    let encoding = try encode(text, pair: pair, maxLength: maxLength)
+    return DocumentEncoding(
+      encoding: encoding,
+      segmentIDs: SegmentNumbers.derived(from: encoding.ids, cls: clsID, sep: sepID))
+  }
+
   private func encodeDocument(
     _ text: borrowing Span<UInt8>, _ segmentation: DocumentSegmentation, _ maxLength: Int?
   ) throws(TextError) -> DocumentEncoding {

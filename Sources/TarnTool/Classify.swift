@@ -2,23 +2,53 @@
 
 import TarnCheckpoints
 import TarnModels
+import TarnText
 
 enum Classify {
-  static let usage = "tarn classify [--model DIR] [--jsonl] [--samples] [--json] [INPUT...]"
+  static let command = Command(
+    name: "classify", summary: "a label for each text",
+    examples: [
+      "tarn classify --samples", "tarn classify --json articles.jsonl > labels.jsonl",
+    ],
+    operands: "[INPUT...]",
+    details: """
+      Labels texts with a PoNet sequence classifier; without --model with the small one that comes
+      with the tool. Prints label, score (the label's probability), tokens and segments.
 
-  static func run(_ words: [String]) throws(ToolError) -> Bool {
-    let arguments = try Arguments(words, Arguments.textOptions)
+      An INPUT is a file that holds one text in UTF-8, `-` for standard input, or a file of JSON
+      Lines: an object with "text" on each line, and "text_pair" for pairs. All other fields are
+      carried over to the result; where a name is both, the result's value stands. Blank lines are
+      skipped. A bad line is reported on standard error, the rest goes on, and the exit code is 1.
+      Without INPUT: standard input, or the samples if that is a terminal.
+
+      --json prints {"label","score","scores":{label:p},"tokens","segments"}.
+      """,
+    options: Option.model + Option.texts,
+    run: run)
+
+  @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
     let options = try ModelOptions(arguments)
     let directory = arguments.values["--model"] ?? BundledModel.directory
     let model = try failing { () throws(ModelError) in
       try PoNetClassifier(directory: directory, options: options)
     }
-    return try arguments.forEachText { input throws(ToolError) in
-      let answers = try failing { () throws(ModelError) in
-        try model.classify([input.text], longText: arguments.longText)
+    let isJSON = arguments.has("--json")
+    return try arguments.forEachText { inputs throws(ToolError) in
+      let encodings = inputs.map { input in
+        Result { () throws(ToolError) in
+          try failing { () throws(ModelError) in
+            try model.encode(input.text, pair: input.pair, longText: arguments.longText)
+          }
+        }
       }
-      for answer in answers {
-        Output.line(arguments.has("--json") ? json(answer, input) : block(answer, input))
+      var answers = try failing { () throws(ModelError) in
+        try model.classify(encodings.compactMap { try? $0.get() })
+      }[...]
+      return zip(inputs, encodings).map { input, encoding in
+        encoding.map { _ in
+          guard let answer = answers.popFirst() else { return "" }
+          return isJSON ? json(answer, input) : block(answer, input)
+        }
       }
     }
   }
@@ -33,8 +63,7 @@ enum Classify {
   }
 
   private static func block(_ answer: Classification, _ input: TextInput) -> String {
-    let name = input.fields["id"].map { "id        \($0.encoded())\n" } ?? ""
-    return name + """
+    (input.heading.map { $0 + "\n" } ?? "") + """
       label     \(answer.label)
       score     \(answer.score)
       tokens    \(answer.tokens)

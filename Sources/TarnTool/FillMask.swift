@@ -4,17 +4,30 @@ import TarnCheckpoints
 import TarnModels
 
 enum FillMask {
-  static let usage = "tarn fill-mask --model DIR [--top K] [--json] TEXT"
+  static let command = Command(
+    name: "fill-mask", summary: "candidates for each [MASK] of a text",
+    examples: ["tarn fill-mask --model DIR --top 3 \"The court [MASK] the appeal.\""],
+    operands: "[TEXT]",
+    details: """
+      Prints, for each [MASK], its position among the tokens and the best candidates: score (softmax
+      over the vocabulary), token and id. TEXT is the text itself; `-` or nothing reads it from
+      standard input. The checkpoint must have a masked-LM head; the bundled one has none.
 
-  static func run(_ words: [String]) throws(ToolError) -> Bool {
-    let arguments = try Arguments(
-      words,
-      OptionNames.common.adding(
-        valued: ["--model", "--top", "--max-positions"], switches: ["--truncate"]))
+      --json prints {"masks":[{"position","candidates":[{"token","id","score"}]}]}.
+      """,
+    options: Option.requiring("--model", Option.model) + [
+      Option("--top", "K", "candidates for each mask, 5 without it"),
+      Option("--truncate", "cut a text that has more tokens than positions"),
+    ],
+    run: run)
+
+  @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
     let top = try arguments.positive("--top") ?? 5
     let options = try ModelOptions(arguments)
-    let directory = try arguments.model()
-    guard arguments.operands.count < 2 else { throw .usage("fill-mask takes one TEXT") }
+    let directory = try arguments.required("--model")
+    guard arguments.operands.count < 2 else {
+      throw .usage("found \(arguments.operands.count) operands, expected one TEXT; quote it")
+    }
     let text: String
     if let operand = arguments.operands.first, operand != "-" {
       text = operand

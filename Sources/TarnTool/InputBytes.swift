@@ -11,8 +11,13 @@
 /// Reads a file, or standard input for the path `-`.
 struct InputBytes: ~Copyable {
   let name: String
+  /// Whether reading can wait for somebody to write.
+  let mayWait: Bool
   private let descriptor: Int32
   private var buffer: [UInt8] = []
+  /// Bytes of the buffer that have been handed out, and those known to hold no end of line.
+  private var taken = 0
+  private var searched = 0
   private var isAtEnd = false
   private static let chunk = 1 << 16
 
@@ -20,6 +25,9 @@ struct InputBytes: ~Copyable {
     name = path == "-" ? "standard input" : path
     // SAFETY: `path` is passed as a C string that lives for the call.
     descriptor = path == "-" ? 0 : unsafe open(path, O_RDONLY | O_CLOEXEC)
+    var status = stat()
+    // SAFETY: fstat fills the structure or fails.
+    mayWait = unsafe fstat(descriptor, &status) != 0 || status.st_mode & S_IFMT != S_IFREG
     guard descriptor >= 0 else {
       // SAFETY: strerror returns a valid C string.
       throw .failed("\(name): cannot be opened: \(unsafe String(cString: strerror(errno)))")
@@ -28,7 +36,25 @@ struct InputBytes: ~Copyable {
 
   deinit { if descriptor > 0 { close(descriptor) } }
 
+  /// Whether the next line, or the end, is known without reading.
+  var hasLine: Bool {
+    mutating get { isAtEnd || lineEnd() != nil }
+  }
+
+  private mutating func lineEnd() -> Int? {
+    let end = buffer[max(searched, taken)...].firstIndex(of: 10)
+    searched = end ?? buffer.count
+    return end
+  }
+
   private mutating func fill() throws(ToolError) {
+    // What waits for its reader must not wait for our next input.
+    if mayWait { Output.flush() }
+    if taken > 0 {
+      buffer.removeFirst(taken)
+      searched -= min(searched, taken)
+      taken = 0
+    }
     var piece = [UInt8](repeating: 0, count: Self.chunk)
     // SAFETY: the buffer's own address and count.
     let count = unsafe piece.withUnsafeMutableBytes { bytes in
@@ -45,18 +71,15 @@ struct InputBytes: ~Copyable {
 
   /// The next line without its end, or nil after the last.
   mutating func line() throws(ToolError) -> [UInt8]? {
-    var searched = 0
     while true {
-      if let end = buffer[searched...].firstIndex(of: 10) {
-        let line = Array(buffer[..<end])
-        buffer.removeSubrange(...end)
-        return line
+      if let end = lineEnd() {
+        defer { taken = end + 1 }
+        return Array(buffer[taken..<end])
       }
-      searched = buffer.count
       if isAtEnd {
-        guard !buffer.isEmpty else { return nil }
-        defer { buffer = [] }
-        return buffer
+        guard taken < buffer.count else { return nil }
+        defer { taken = buffer.count }
+        return Array(buffer[taken...])
       }
       try fill()
     }
@@ -65,7 +88,7 @@ struct InputBytes: ~Copyable {
   /// Everything that is left, which must be UTF-8.
   mutating func text() throws(ToolError) -> String {
     while !isAtEnd { try fill() }
-    guard let text = String(validating: buffer, as: UTF8.self) else {
+    guard let text = String(validating: buffer[taken...], as: UTF8.self) else {
       throw .failed("\(name): is not valid UTF-8, expected UTF-8 throughout")
     }
     return text

@@ -4,22 +4,39 @@ import TarnCheckpoints
 import TarnModels
 
 enum RunTensors {
-  static let usage =
-    "tarn run --model DIR --inputs FILE [--output FILE] [--compare FILE] "
-    + "[--atol A] [--rtol R] [--all-rows] [--max-positions N] [--type TYPE] [--json]"
+  static let command = Command(
+    name: "run", summary: "tensors in, every hidden state and output out, compared if asked",
+    examples: [
+      "tarn run --model DIR --inputs inputs.safetensors --output states.safetensors",
+      "tarn run --model DIR --inputs inputs.safetensors --compare expected.safetensors",
+    ],
+    details: """
+      Runs the model on tensors instead of text. The inputs are input_ids and, where present,
+      attention_mask, token_type_ids, segment_ids and position_ids, each [batch, n]; input_ids_0 and
+      mask_0 (and _1) for a Long Range Arena model. Results have the padded shape of the inputs;
+      masked positions hold 0 unless others read them.
 
-  private static let options = OptionNames.common.adding(
-    valued: [
-      "--model", "--type", "--inputs", "--output", "--compare", "--atol", "--rtol",
-      "--max-positions",
-    ], switches: ["--all-rows"])
+      --compare prints a line for each tensor of the file: name, shape, largest absolute difference
+      and its place; the exit code is 1 if any exceeds A + R·|expected|. Rows are compared where the
+      attention mask is 1.
 
-  static func run(_ words: [String]) throws(ToolError) -> Bool {
-    let arguments = try Arguments(words, options)
-    guard arguments.operands.isEmpty else { throw .usage("run takes no operands") }
-    guard let inputs = arguments.values["--inputs"] else {
-      throw .usage("option --inputs FILE is missing")
+      --json prints {"tensors":[{"name","shape","max_abs_difference","at","ok"}],"ok"} for --compare.
+      """,
+    options: Option.requiring("--model", Option.model) + [
+      Option("--inputs", "FILE", "safetensors file with the inputs", isRequired: true),
+      Option("--output", "FILE", "write all results to a safetensors file"),
+      Option("--compare", "FILE", "compare the results with a safetensors file"),
+      Option("--atol", "A", "absolute tolerance, 5e-5 without it"),
+      Option("--rtol", "R", "relative tolerance, 1e-5 without it"),
+      Option("--all-rows", "compare masked rows as well"),
+    ],
+    run: run)
+
+  @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
+    guard arguments.operands.isEmpty else {
+      throw .usage("found operand \"\(arguments.operands[0])\", expected options only")
     }
+    let inputs = try arguments.required("--inputs")
     let output = arguments.values["--output"]
     let compare = arguments.values["--compare"]
     guard output != nil || compare != nil else {
@@ -28,13 +45,11 @@ enum RunTensors {
     let tolerance = Tolerance(
       absolute: try arguments.tolerance("--atol", default: 5e-5),
       relative: try arguments.tolerance("--rtol", default: 1e-5))
-    let directory = try arguments.model()
+    let directory = try arguments.required("--model")
     let settings = try ModelOptions(arguments)
     let file = try failing { () throws(CheckpointError) in try SafetensorsFile(path: inputs) }
     let results = try failing { () throws(ModelError) in
-      let model = try LoadedModel(
-        directory: directory, type: arguments.values["--type"], options: settings)
-      return try model.run(file)
+      try LoadedModel(directory: directory, options: settings).run(file)
     }
     if let output {
       try failing { () throws(CheckpointError) in
@@ -65,88 +80,5 @@ enum RunTensors {
       for comparison in comparisons { Output.line(comparison.line) }
     }
     return isGood
-  }
-}
-
-extension Arguments {
-  fileprivate func tolerance(
-    _ name: String, default standard: Double
-  ) throws(ToolError) -> Double {
-    guard let text = values[name] else { return standard }
-    guard let value = Double(text), value >= 0, value.isFinite else {
-      throw .usage("option \(name): found \"\(text)\", expected a number of at least 0")
-    }
-    return value
-  }
-}
-
-struct Tolerance {
-  var absolute: Double
-  var relative: Double
-}
-
-/// The largest difference of one tensor, and whether all differences are allowed.
-struct Comparison {
-  private var name: String
-  private var shape: [Int]
-  private var largest = 0.0
-  private var place: [Int] = []
-  private var problem: String?
-  private(set) var isGood = true
-
-  init(
-    _ info: TensorInfo, _ expected: [Float], found: NamedTensor?, _ tolerance: Tolerance,
-    allRows: Bool
-  ) {
-    name = info.name.text
-    shape = info.shape
-    guard let found else {
-      problem = "is not among the outputs"
-      isGood = false
-      return
-    }
-    guard found.shape == shape else {
-      problem = "found \(found.shape)"
-      isGood = false
-      return
-    }
-    // A mask has one entry for each leading row.
-    let mask = allRows ? nil : found.mask
-    let width = mask.map { $0.isEmpty ? 1 : max(1, expected.count / $0.count) } ?? 1
-    for i in expected.indices where mask.map({ $0[i / width] }) ?? true {
-      let difference = Double(abs(found.values[i] - expected[i]))
-      let allowed = tolerance.absolute + tolerance.relative * Double(abs(expected[i]))
-      // Written so that NaN is not allowed.
-      if !(difference <= allowed) { isGood = false }
-      if difference > largest || (difference.isNaN && !largest.isNaN) {
-        largest = difference
-        place = index(of: i)
-      }
-    }
-  }
-
-  private func index(of flat: Int) -> [Int] {
-    var rest = flat
-    var index: [Int] = []
-    for size in shape.reversed() {
-      index.append(rest % size)
-      rest /= size
-    }
-    return index.reversed()
-  }
-
-  var line: String {
-    let verdict = isGood ? "pass" : "FAIL"
-    if let problem { return "\(verdict)  \(name)  \(shape)  \(problem)" }
-    return "\(verdict)  \(name)  \(shape)  \(largest)  at \(place)"
-  }
-
-  var json: JSONValue {
-    .object(
-      JSONObject([
-        "name": .string(name), "shape": .array(shape.map { .integer($0) }),
-        "max_abs_difference": problem == nil ? .double(largest) : .null,
-        "at": .array(place.map { .integer($0) }), "ok": .boolean(isGood),
-      ]))
   }
 }

@@ -1,6 +1,7 @@
-// Options that several commands share.
+// From the options that several commands share to the library's.
 
 import Tarn
+import TarnCheckpoints
 import TarnModels
 
 extension ModelOptions {
@@ -9,6 +10,12 @@ extension ModelOptions {
     self.init()
     threads = try arguments.positive("--threads")
     maxPositions = try arguments.positive("--max-positions")
+    modelType = arguments.values["--type"]
+    loading = arguments.has("--no-mmap") ? .read : .mapped
+    if let modelType, !LoadedModel.typeNames.contains(modelType) {
+      let names = LoadedModel.typeNames.joined(separator: " or ")
+      throw .usage("option --type: found \"\(modelType)\", expected \(names)")
+    }
     if let name = arguments.values["--isa"] {
       do { instructionSet = try InstructionSet(name: name, source: "--isa") } catch {
         throw .usage(error.description)
@@ -30,12 +37,14 @@ extension ModelOptions {
 }
 
 extension Arguments {
+  /// Kernels and threads as the options and the environment choose them.
+  func execution() throws(ToolError) -> Execution {
+    let options = try ModelOptions(self)
+    return try failing { () throws(TarnError) in
+      try Execution(instructionSet: options.instructionSet, threads: options.threads)
+    }
+  }
+
   /// What happens to texts with more tokens than positions.
   var longText: LongText { has("--truncate") ? .isTruncated : .isRejected }
-
-  /// The directory that `--model` must name.
-  func model() throws(ToolError) -> String {
-    guard let model = values["--model"] else { throw .usage("option --model DIR is missing") }
-    return model
-  }
 }

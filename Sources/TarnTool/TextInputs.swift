@@ -1,52 +1,15 @@
-// The inputs of text commands: whole files, or JSON Lines.
+// The inputs of text commands: whole files or JSON Lines, one after another, in small batches.
 
 import TarnCheckpoints
 
 /// A text with the fields that its line carries over to the result.
 struct TextInput {
   var text: String
-  var fields: JSONObject
-}
-
-extension Arguments {
-  static let textOptions = OptionNames.common.adding(
-    valued: ["--model", "--max-positions"],
-    switches: ["--jsonl", "--strict", "--truncate", "--samples"])
-
-  /// Calls `body` for each text in input order, one text in memory at a time.
-  ///
-  /// A file is one text; with `--jsonl`, or if it ends in `.jsonl`, each line is an object with
-  /// `text`; blank lines are skipped. A bad line is reported on standard error with its number.
-  ///
-  /// - Returns: whether all lines were good.
-  func forEachText(
-    _ body: (TextInput) throws(ToolError) -> Void
-  ) throws(ToolError) -> Bool {
-    var paths = operands
-    if has("--samples") { paths.append(BundledModel.samples) }
-    if paths.isEmpty { paths = ["-"] }
-    var areGood = true
-    for path in paths {
-      var input = try InputBytes(path)
-      guard has("--jsonl") || path.hasSuffix(".jsonl") else {
-        try body(TextInput(text: try input.text(), fields: JSONObject()))
-        continue
-      }
-      var number = 0
-      while let line = try input.line() {
-        number += 1
-        if line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { continue }
-        do throws(ToolError) { try body(try TextInput(line: line)) } catch {
-          guard case .failed(let reason) = error else { throw error }
-          let report = JSONObject(["line": .integer(number), "error": .string(reason)])
-          Output.message(JSONValue.object(report).encoded())
-          if has("--strict") { throw .failed("\(input.name): line \(number): \(reason)") }
-          areGood = false
-        }
-      }
-    }
-    return areGood
-  }
+  /// The second text of a pair.
+  var pair: String?
+  var fields = JSONObject()
+  /// The file, where the text is a whole file among several.
+  var file: String?
 }
 
 extension TextInput {
@@ -55,8 +18,16 @@ extension TextInput {
     guard var object = value.object, let text = object["text"]?.string else {
       throw .failed("found no string \"text\", expected an object with one")
     }
+    if let member = object["text_pair"] {
+      guard let pair = member.string else {
+        throw .failed("\"text_pair\": found \(member.encoded()), expected a string")
+      }
+      self.pair = pair
+    }
     object["text"] = nil
-    self.init(text: text, fields: object)
+    object["text_pair"] = nil
+    self.text = text
+    fields = object
   }
 
   /// The carried fields with the result's; a result's key replaces a carried one in its place.
@@ -64,5 +35,151 @@ extension TextInput {
     var object = fields
     for (key, value) in members { object[key] = value }
     return JSONValue.object(object).encoded()
+  }
+
+  /// A name for a reader, if the input has one.
+  var heading: String? { fields["id"].map { "id        \($0.encoded())" } ?? file }
+}
+
+/// A text, or why there is none, and where it stands.
+struct TextItem {
+  var input: Result<TextInput, ToolError>
+  var source: String
+  /// Nil for a whole file.
+  var line: Int?
+  var byteCount: Int
+}
+
+/// All texts of a command line in order.
+///
+/// A file is one text. With `--jsonl`, or if its name ends in `.jsonl`, each line is an object with
+/// `text`, and blank lines are skipped.
+struct TextSource: ~Copyable {
+  private var paths: ArraySlice<String>
+  private let isJSONLines: Bool
+  private let hasSeveral: Bool
+  private var lines: InputBytes?
+  private var number = 0
+
+  init(_ arguments: Arguments) {
+    isJSONLines = arguments.has("--jsonl")
+    var paths = arguments.operands
+    if arguments.has("--samples") { paths.append(BundledModel.samples) }
+    if paths.isEmpty {
+      if Output.isTerminal(0) {
+        Output.message(
+          "tarn: no INPUT: reading the articles that come with the tool; see --help")
+        paths = [BundledModel.samples]
+      } else {
+        paths = ["-"]
+      }
+    }
+    hasSeveral = paths.count > 1
+    self.paths = paths[...]
+  }
+
+  /// Whether ``next()`` may have to wait for somebody to write.
+  var mayWait: Bool {
+    mutating get {
+      guard let mayWait = lines?.mayWait else { return paths.first == "-" }
+      return mayWait && lines?.hasLine != true
+    }
+  }
+
+  mutating func next() throws(ToolError) -> TextItem? {
+    while true {
+      if lines == nil {
+        guard let path = paths.popFirst() else { return nil }
+        var bytes = try InputBytes(path)
+        guard isJSONLines || path.hasSuffix(".jsonl") else {
+          let text = try bytes.text()
+          let file = hasSeveral ? bytes.name : nil
+          return TextItem(
+            input: .success(TextInput(text: text, file: file)), source: bytes.name,
+            byteCount: text.utf8.count)
+        }
+        lines = consume bytes
+        number = 0
+      }
+      let source = lines?.name ?? ""
+      guard let line = try lines?.line() else {
+        lines = nil
+        continue
+      }
+      number += 1
+      if line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { continue }
+      let input: Result<TextInput, ToolError>
+      do throws(ToolError) { input = .success(try TextInput(line: line)) } catch {
+        input = .failure(error)
+      }
+      return TextItem(input: input, source: source, line: number, byteCount: line.count)
+    }
+  }
+}
+
+extension Arguments {
+  /// At most so many texts, or so many bytes and the text that goes beyond, are in memory.
+  private static let batch = (texts: 16, bytes: 1 << 18)
+
+  /// Gives `body` all texts in order, as many at a time as are there already, and prints its results.
+  ///
+  /// A bad line is reported on standard error with its number; a bad file ends the command.
+  ///
+  /// - Parameter body: a line or block for each text, or why there is none.
+  /// - Returns: Whether all lines were good.
+  /// - Throws: ``ToolError`` for a file that cannot be read or whose text has no result.
+  func forEachText(
+    _ body: ([TextInput]) throws(ToolError) -> [Result<String, ToolError>]
+  ) throws(ToolError) -> Bool {
+    var source = TextSource(self)
+    var progress = Progress(isShown: !has("--quiet") && !has("--json"))
+    var areGood = true
+    var isAtEnd = false
+    while !isAtEnd {
+      var items: [TextItem] = []
+      var bytes = 0
+      var stop: ToolError?
+      do throws(ToolError) {
+        while items.count < Self.batch.texts, bytes < Self.batch.bytes,
+          items.isEmpty || !source.mayWait
+        {
+          guard let item = try source.next() else {
+            isAtEnd = true
+            break
+          }
+          items.append(item)
+          bytes += item.byteCount
+        }
+      } catch {
+        stop = error
+      }
+      var results = try body(items.compactMap { try? $0.input.get() })[...]
+      progress.clear()
+      for item in items {
+        let result: Result<String, ToolError>?
+        switch item.input {
+        case .success: result = results.popFirst()
+        case .failure(let error): result = .failure(error)
+        }
+        switch result {
+        case .success(let text): Output.line(text)
+        case .failure(let error):
+          guard let line = item.line, case .failed(let reason) = error else {
+            throw error.at(item.source)
+          }
+          let report: JSONObject = [
+            "input": .string(item.source), "line": .integer(line), "error": .string(reason),
+          ]
+          Output.message(JSONValue.object(report).encoded())
+          if has("--strict") { return false }
+          areGood = false
+        case nil: break
+        }
+      }
+      if let stop { throw stop }
+      progress.advance(by: items.count)
+    }
+    progress.clear()
+    return areGood
   }
 }

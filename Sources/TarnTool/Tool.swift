@@ -12,90 +12,107 @@ import Tarn
 
 @main struct Tool {
   private static let version = "0.1.0"
+
+  private static let commands = [
+    Classify.command, FillMask.command, Tokenize.command, RunTensors.command, Inspect.command,
+    CPU.command,
+  ]
+
   private static let help = """
     Example: tarn classify --samples
 
-    tarn classify   labels texts
-    tarn fill-mask  candidates for each [MASK]
-    tarn tokenize   what the model sees of a text
-    tarn run        tensors in, every hidden state and output out, compared if asked
-    tarn cpu        instruction sets, threads and measured peak
-    tarn help       this text
+    usage: tarn COMMAND [OPTION...] [INPUT...]
 
-    tarn --version [--verbose]
+    Transformer inference in pure Swift.
+
+    Commands:
+    \(Command.table(commands.map { ($0.name, $0.summary) }))
+
+    `tarn help COMMAND` says more. `tarn --version --verbose` also names the instruction set and the
+    threads. Exit codes: 0 done, 1 failed, 2 wrong usage.
     """
 
   static func main() {
     // A closed pipe is then an error of write(), and Output ends quietly.
     _ = signal(SIGPIPE, SIG_IGN)
-    let words = Array(CommandLine.arguments.dropFirst())
+    var command: Command?
     do throws(ToolError) {
-      exit(try run(words) ? 0 : 1)
+      let isGood = try run(Array(CommandLine.arguments.dropFirst()), found: &command)
+      Output.flush()
+      exit(isGood ? 0 : 1)
     } catch {
+      Output.flush()
       switch error {
       case .failed(let reason):
         Output.message("tarn: error: \(reason)")
         exit(1)
       case .usage(let reason):
         Output.message("tarn: error: \(reason)")
-        Output.message("usage: \(usage(of: words.first))")
+        Output.message("usage: \(command?.usage ?? "tarn COMMAND [OPTION...] [INPUT...]")")
         exit(2)
       }
     }
   }
 
-  private static func usage(of command: String?) -> String {
-    switch command {
-    case "classify": Classify.usage
-    case "fill-mask": FillMask.usage
-    case "tokenize": Tokenize.usage
-    case "run": RunTensors.usage
-    case "cpu": CPU.usage
-    default: "tarn COMMAND ..."
+  private static func run(
+    _ words: [String], found command: inout Command?
+  ) throws(ToolError) -> Bool {
+    var words = words
+    guard let place = try commandPlace(words) else {
+      return try runWithoutCommand(words)
     }
+    let name = words.remove(at: place)
+    if name == "help" {
+      guard let topic = words.first else {
+        Output.line(help)
+        return true
+      }
+      Output.line(try find(topic).help)
+      return true
+    }
+    let found = try find(name)
+    command = found
+    let arguments = try Arguments(words, found.options + Option.common)
+    if arguments.has("--help") {
+      Output.line(found.help)
+      return true
+    }
+    try arguments.checkRequired(found.options)
+    return try found.run(arguments)
   }
 
-  private static func run(_ words: [String]) throws(ToolError) -> Bool {
-    guard let command = words.first else { throw .usage("command is missing") }
-    let rest = Array(words.dropFirst())
-    switch command {
-    case "help", "--help", "-h": Output.line(help)
-    case "--version":
-      let arguments = try Arguments(
-        rest, OptionNames(valued: [], switches: ["--verbose"]))
-      Output.line("tarn \(version)")
-      if arguments.has("--verbose") {
-        let execution = try failing { () throws(TarnError) in try Execution() }
-        let offered = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
-        Output.line("instruction set: \(execution.instructionSet.rawValue) (of \(offered))")
-        Output.line("threads: \(execution.threads)")
-      }
-    case "classify":
-      if rest.contains("--help") {
-        Output.line("Example: tarn classify --samples\n\nusage: \(Classify.usage)")
-        return true
-      }
-      return try Classify.run(rest)
-    case "tokenize":
-      if rest.contains("--help") {
-        Output.line("usage: \(Tokenize.usage)")
-        return true
-      }
-      return try Tokenize.run(rest)
-    case "cpu":
-      if rest.contains("--help") {
-        Output.line("Example: tarn cpu --json\n\nusage: \(CPU.usage)")
-        return true
-      }
-      return try CPU.run(rest)
-    case "run", "fill-mask":
-      let usage = command == "run" ? RunTensors.usage : FillMask.usage
-      if rest.contains("--help") {
-        Output.line("usage: \(usage)")
-        return true
-      }
-      return try command == "run" ? RunTensors.run(rest) : FillMask.run(rest)
-    default: throw .usage("unknown command \"\(command)\"")
+  /// Where the command stands: common options may come before it.
+  private static func commandPlace(_ words: [String]) throws(ToolError) -> Int? {
+    var i = 0
+    while i < words.count, Arguments.isOption(words[i]) {
+      let takesValue = Option.common.contains { $0.name == words[i] && $0.value != nil }
+      i += takesValue ? 2 : 1
+    }
+    return i < words.count ? i : nil
+  }
+
+  private static func find(_ name: String) throws(ToolError) -> Command {
+    guard let command = commands.first(where: { $0.name == name }) else {
+      let names = commands.map(\.name).joined(separator: ", ")
+      throw .usage("found command \"\(name)\", expected one of \(names), help")
+    }
+    return command
+  }
+
+  private static func runWithoutCommand(_ words: [String]) throws(ToolError) -> Bool {
+    let own = [Option("--version", "the version"), Option("--verbose", "and the machine's part")]
+    let arguments = try Arguments(words, own + Option.common)
+    if arguments.has("--help") {
+      Output.line(help)
+      return true
+    }
+    guard arguments.has("--version") else { throw .usage("command is missing") }
+    Output.line("tarn \(version)")
+    if arguments.has("--verbose") {
+      let execution = try arguments.execution()
+      let offered = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+      Output.line("instruction set: \(execution.instructionSet.rawValue) (of \(offered))")
+      Output.line("threads: \(execution.threads)")
     }
     return true
   }

@@ -27,6 +27,7 @@ struct PoNetEmbeddings: Sendable {
     tokenType = try weights.matrix(
       "token_type_embeddings.weight", rows: c.tokenTypes, columns: d, on: execution)
     norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
+    weights.ignore("position_ids")  // 0, 1, 2 …, a buffer that published files carry
     addsPositions = c.addsPositions
   }
 

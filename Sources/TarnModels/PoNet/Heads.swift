@@ -43,6 +43,7 @@ struct MaskedLanguageModelHead: Sendable {
     decoder = Linear(
       weight: weight,
       bias: try predictions.vector("bias", count: c.vocabularySize, on: execution))
+    predictions.ignore("decoder.bias")  // the same numbers as "bias"
     activation = c.activation
   }
 

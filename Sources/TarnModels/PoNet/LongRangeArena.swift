@@ -146,12 +146,14 @@ public struct LongRangeArenaModel: Sendable {
     let files = try checkpoint { () throws(CheckpointError) in
       try Checkpoint(directory: directory, loading: options.loading)
     }
-    try self.init(files, options: options)
+    try self.init(
+      weights: WeightScope(files.weights),
+      configuration: LongRangeArenaConfiguration(files.configuration), options: options)
   }
 
-  init(_ files: Checkpoint, options: ModelOptions) throws(ModelError) {
-    let c = try LongRangeArenaConfiguration(files.configuration)
-    let root = WeightScope(files.weights)
+  init(
+    weights root: WeightScope, configuration c: LongRangeArenaConfiguration, options: ModelOptions
+  ) throws(ModelError) {
     execution = try options.execution()
     configuration = c
     let model = root["model"]

@@ -68,19 +68,20 @@ public struct PoNetClassifier: Sendable {
     }
   }
 
-  /// What the model sees of a text: tokens, and a segment for each sentence.
+  /// What the model sees of a text: tokens, and a segment for each sentence; of a pair of texts: a
+  /// segment for each.
   ///
   /// - Throws: ``ModelError/text(_:)``; ``ModelError/tooLong(sequence:tokens:limit:)`` if the text
   ///   has more tokens than positions and must not be cut.
   public func encode(
-    _ text: String, longText: LongText = .isRejected
+    _ text: String, pair: String? = nil, longText: LongText = .isRejected
   ) throws(ModelError) -> DocumentEncoding {
-    try tokenizer.document(text, limit: model.maxPositions, longText: longText)
+    try tokenizer.document(text, pair: pair, limit: model.maxPositions, longText: longText)
   }
 
   /// Labels texts; each result is the same as for its text alone.
   ///
-  /// - Throws: as ``encode(_:longText:)``.
+  /// - Throws: as ``encode(_:pair:longText:)``.
   public func classify(
     _ texts: [String], longText: LongText = .isRejected
   ) throws(ModelError) -> [Classification] {

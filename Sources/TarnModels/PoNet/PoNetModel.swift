@@ -38,7 +38,11 @@ public struct PoNetModel: Sendable {
   }
 
   init(_ files: Checkpoint, options: ModelOptions) throws(ModelError) {
-    try PoNetModel.checkType(files)
+    let type = try LoadedModel.typeName(files, options)
+    guard type == "ponet" else {
+      throw .unknownModelType(
+        directory: files.directory, found: "\"\(type)\"", expected: ["ponet"])
+    }
     try self.init(
       weights: WeightScope(files.weights), configuration: PoNetConfiguration(files.configuration),
       directory: files.directory, options: options)
@@ -65,26 +69,6 @@ public struct PoNetModel: Sendable {
     heads = try PoNetHeads(
       backbone: backbone, root: root, configuration, wordTable: encoder.embeddings.word,
       on: execution)
-  }
-
-  /// The first release calls itself `bert`, so the architecture decides there.
-  static func isPoNet(_ files: Checkpoint) throws(ModelError) -> Bool {
-    let type = try checkpoint { () throws(CheckpointError) in
-      try files.configuration.string("model_type", default: "")
-    }
-    let architectures = try checkpoint { () throws(CheckpointError) in
-      try files.configuration.strings("architectures", default: [])
-    }
-    return type == "ponet" || architectures.contains { $0.hasPrefix("PoNet") }
-  }
-
-  private static func checkType(_ files: Checkpoint) throws(ModelError) {
-    guard try isPoNet(files) else {
-      let type = try checkpoint { () throws(CheckpointError) in
-        try files.configuration.string("model_type", default: "absent")
-      }
-      throw .unknownModelType(directory: files.directory, found: type, expected: ["ponet"])
-    }
   }
 
   /// Names of the heads that the checkpoint has weights for.
