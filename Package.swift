@@ -123,7 +123,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TarnToolTests",
-      dependencies: ["TarnTool", "TarnTestSupport"],
+      dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport"],
       swiftSettings: strict),
   ]
 )

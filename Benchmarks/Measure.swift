@@ -83,7 +83,10 @@ func writeJSON(_ rows: [Row], to path: String) throws {
   }
   let model =
     readTextFile("/proc/cpuinfo")?.split(separator: "\n")
-    .first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init) ?? "unknown"
+    .first { $0.hasPrefix("model name") }?.split(separator: ":").last.map {
+      String($0.drop { $0 == " " })
+    }
+    ?? "unknown"
   let context: JSONObject = [
     "processor": .string(model), "processors": .integer(processorCount()),
     "instruction_sets": .array(InstructionSet.available.map { .string($0.rawValue) }),

@@ -91,6 +91,11 @@ struct Padding {
   var length: Int
   var mask: [Bool]
 
+  /// Whether a sequence has a real token; without one its mean is 0/0 and no result reads it.
+  func hasKept(_ sequence: Int) -> Bool {
+    mask[sequence * length..<(sequence + 1) * length].contains(true)
+  }
+
   /// `[batch × n × columns]`; zero where a position has no row.
   func padded(_ name: String, _ x: Matrix, firstRow: Int = 0) -> NamedTensor {
     var tensor = NamedTensor(
@@ -153,10 +158,14 @@ extension PoNetModel {
           results.append(padding.attention("attention_probs.\(layer)", x))
         case .query, .globalValue:
           guard layer == 0 else { return }
+          var values = x.elements
+          for s in 0..<batch where !padding.hasKept(s) {
+            values.replaceSubrange(s * d..<(s + 1) * d, with: repeatElement(0, count: d))
+          }
           results.append(
             NamedTensor(
               name: "trace.layer0.\(value == .query ? "q" : "v")",
-              shape: [batch, heads, d / heads], values: x.elements))
+              shape: [batch, heads, d / heads], values: values))
         case .segment, .local, .context, .attentionOutput:
           guard layer == 0, let name = value.traceName else { return }
           if inner[name] == nil {
@@ -209,12 +218,12 @@ extension LayerValue {
 }
 
 extension Padding {
-  /// `[batch × heads × n]` from `[heads × rows]`.
+  /// `[batch × heads × n]` from `[heads × rows]`; zero at masked positions.
   fileprivate func attention(_ name: String, _ x: Matrix) -> NamedTensor {
     var values = [Float](repeating: 0, count: batch * x.rows * length)
     let elements = x.elements
     for h in 0..<x.rows {
-      for row in 0..<x.columns {
+      for row in 0..<x.columns where rows.keep?[row] ?? true {
         let s = Int(rows.plan.sequences[row])
         values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
           elements[h * x.columns + row]

@@ -25,13 +25,13 @@ struct InputBytes: ~Copyable {
     name = path == "-" ? "standard input" : path
     // SAFETY: `path` is passed as a C string that lives for the call.
     descriptor = path == "-" ? 0 : unsafe open(path, O_RDONLY | O_CLOEXEC)
-    var status = stat()
-    // SAFETY: fstat fills the structure or fails.
-    mayWait = unsafe fstat(descriptor, &status) != 0 || status.st_mode & S_IFMT != S_IFREG
     guard descriptor >= 0 else {
       // SAFETY: strerror returns a valid C string.
       throw .failed("\(name): cannot be opened: \(unsafe String(cString: strerror(errno)))")
     }
+    var status = stat()
+    // SAFETY: fstat fills the structure or fails.
+    mayWait = unsafe fstat(descriptor, &status) != 0 || status.st_mode & S_IFMT != S_IFREG
   }
 
   deinit { if descriptor > 0 { close(descriptor) } }

@@ -1,0 +1,129 @@
+// Running the tool as a shell would, and the files that it is given.
+
+import Foundation
+import TarnCheckpoints
+import TarnTestSupport
+
+/// What a run of the tool leaves behind.
+struct ToolResult {
+  var code: Int32
+  var output: String
+  var errors: String
+
+  /// The lines of standard output.
+  var lines: [Substring] { output.split(separator: "\n") }
+}
+
+/// The built tool, which lies beside the test bundle.
+let toolURL = URL(fileURLWithPath: CommandLine.arguments[0])
+  .deletingLastPathComponent().appendingPathComponent("tarn")
+
+/// The directory of the model that comes with the tool.
+let bundledModel = URL(fileURLWithPath: #filePath)
+  .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  .appendingPathComponent("Sources/TarnTool/Resources/ponet-hyperpartisan-mini").path
+
+/// Runs the tool; all streams are files, so none can fill up.
+func tarn(
+  _ words: [String], input: [UInt8] = [], environment: [String: String] = [:]
+) throws -> ToolResult {
+  let folder = try TemporaryDirectory()
+  let process = Process()
+  process.executableURL = toolURL
+  process.arguments = words
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  let inputPath = try folder.write("input", input)
+  let outputPath = try folder.write("output", [])
+  let errorPath = try folder.write("errors", [])
+  process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: inputPath))
+  process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
+  process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
+  try process.run()
+  process.waitUntilExit()
+  return ToolResult(
+    code: process.terminationReason == .exit ? process.terminationStatus : -1,
+    output: try String(contentsOfFile: outputPath, encoding: .utf8),
+    errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+}
+
+func tarn(_ words: [String], text: String) throws -> ToolResult {
+  try tarn(words, input: Array(text.utf8))
+}
+
+/// A directory that is removed when the object goes.
+final class TemporaryDirectory {
+  let path: String
+
+  init() throws {
+    path = NSTemporaryDirectory() + "tarn-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+  }
+
+  /// Writes a file and returns its path.
+  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
+    let file = path + "/" + name
+    try Data(bytes).write(to: URL(fileURLWithPath: file))
+    return file
+  }
+
+  /// Copies a file of another directory.
+  func copy(_ name: String, from directory: String) throws {
+    try FileManager.default.copyItem(atPath: directory + "/" + name, toPath: path + "/" + name)
+  }
+}
+
+/// A copy of a PoNet fixture, with another configuration and other tensors if asked.
+func checkpoint(
+  _ fixture: String, replacing: [String: JSONValue] = [:],
+  tensors change: (inout [StoredTensor]) -> Void = { _ in }
+) throws -> TemporaryDirectory {
+  let source = fixturePath("ponet/" + fixture)
+  let folder = try TemporaryDirectory()
+  let bytes = try Data(contentsOf: URL(fileURLWithPath: source + "/config.json"))
+  guard var object = try JSONValue(parsing: Array(bytes)).object else {
+    throw CocoaError(.fileReadCorruptFile)
+  }
+  for (key, value) in replacing { object[key] = value }
+  _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
+  let file = try SafetensorsFile(path: source + "/model.safetensors")
+  var tensors = try file.tensors.map {
+    StoredTensor(name: $0.name.text, shape: $0.shape, values: try file.floats(of: $0))
+  }
+  change(&tensors)
+  try write(tensors, to: folder.path + "/model.safetensors")
+  return folder
+}
+
+/// A tensor with its elements.
+struct StoredTensor {
+  var name: String
+  var shape: [Int]
+  var values: [Float]
+}
+
+func write(_ tensors: [StoredTensor], to path: String) throws {
+  var writer = SafetensorsWriter()
+  for tensor in tensors {
+    try writer.append(TensorName(tensor.name), shape: tensor.shape, floats: tensor.values)
+  }
+  try writer.write(to: path)
+}
+
+/// A document that the tool has printed.
+func json(_ line: some StringProtocol) throws -> JSONObject {
+  guard let object = try JSONValue(parsing: Array(line.utf8)).object else {
+    throw CocoaError(.propertyListReadCorrupt)
+  }
+  return object
+}
+
+/// 101 lines before `[CLS]`, so that specials have the numbers that PoNet knows.
+func vocabulary(count: Int) -> [UInt8] {
+  var lines = ["[PAD]", "[UNK]"] + (2..<101).map { "word\($0)" } + ["[CLS]", "[SEP]", "[MASK]"]
+  lines += (lines.count..<count).map { "more\($0)" }
+  return Array((lines.joined(separator: "\n") + "\n").utf8)
+}
