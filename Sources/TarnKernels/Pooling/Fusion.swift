@@ -17,7 +17,8 @@ import TarnKernelInterface
 ///   - local: `[tokens × d]`.
 ///   - c: `[tokens × d]`. May be `o` or `local`.
 ///
-/// Cost: three reads and one write a token. Two roundings an element with fused multiply-add.
+/// NaN and ∞ in what a token does not take part in do not reach it. Cost: three reads and one write a
+/// token. Two roundings an element with fused multiply-add.
 func fuse(
   kinds: UnsafePointer<FusionKind>, v: MatrixView, sequences: UnsafePointer<Int32>,
   maxima: MatrixView, labels: UnsafePointer<Int32>, o: MatrixView, local: MatrixView,
