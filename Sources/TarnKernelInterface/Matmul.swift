@@ -2,8 +2,8 @@
 
 /// Weights reordered for matmul: `depth × columns` in panels of ``panelWidth`` columns.
 ///
-/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is as
-/// wide as it must be in multiples of 16; columns past the end are zero. One format serves all
+/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is
+/// as wide as it must be in multiples of 16; columns past the end are zero. One format serves all
 /// instruction sets.
 ///
 /// ## Safety

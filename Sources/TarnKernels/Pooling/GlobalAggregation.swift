@@ -22,8 +22,9 @@ import TarnKernelInterface
 ///   - z: `[heads × d]`.
 ///   - workspace: `Blocking.matmulWorkspace + tokens · heads` elements.
 ///
-/// Exponentials that would be denormal are 0 (``exponentials(_:count:minus:)``). NaN in a kept token
-/// makes all of `m`, `l` and `z` NaN; NaN or ∞ in another token reaches `z`, since 0 · NaN is NaN.
+/// Exponentials that would be denormal are 0 (``exponentials(_:count:minus:)``). NaN in a kept
+/// token makes all of `m`, `l` and `z` NaN; NaN or ∞ in another token reaches `z`, since 0 · NaN is
+/// NaN.
 ///
 /// Cost: `4 · tokens · heads · d` operations, two reads of the chunk (L2).
 func aggregate(

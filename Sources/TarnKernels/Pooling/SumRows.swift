@@ -9,8 +9,8 @@ import TarnKernelInterface
 ///   - keep: one flag a row, or nil for all.
 ///   - sum: `[columns]`, written.
 ///
-/// A row that is not kept is not read. Cost: one read of `x`; without flags four rows a sweep, so the
-/// sum is loaded and stored once for four.
+/// A row that is not kept is not read. Cost: one read of `x`; without flags four rows a sweep, so
+/// the sum is loaded and stored once for four.
 func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutablePointer<Float>) {
   for j in 0..<x.columns { sum[j] = 0 }
   var t = 0
@@ -47,8 +47,8 @@ private func addFour(
 
 /// `y = factor · y + scale · x`, to join chunk sums and running aggregates in order.
 ///
-/// `scale · x` is rounded first; with fused multiply-add the rest is rounded once. With both 1 it is
-/// one addition. Cost: two reads, one write.
+/// `scale · x` is rounded first; with fused multiply-add the rest is rounded once. With both 1 it
+/// is one addition. Cost: two reads, one write.
 func accumulate(
   _ x: UnsafePointer<Float>, scale: Float, factor: Float, into y: UnsafeMutablePointer<Float>,
   count: Int
