@@ -58,7 +58,7 @@ public struct Execution: Sendable {
 
   /// Divides `0..<count` into ranges of at least `grain` and calls `body` once for each.
   ///
-  /// Ranges start at multiples of `grain`. One thread gets one range.
+  /// Ranges start at multiples of `grain`; the last may be shorter. One thread gets one range.
   package func forEachRange(
     _ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void
   ) {

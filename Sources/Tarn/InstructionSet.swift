@@ -37,7 +37,9 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
     }
   }
 
-  /// Whether `a·b + c` is rounded once. All such instruction sets give the same bits.
+  /// Whether `a·b + c` is rounded once.
+  ///
+  /// All such instruction sets give the same bits.
   public var hasFusedMultiplyAdd: Bool { self != .baseline }
 
   /// What this build and this processor both have, slowest first.
@@ -99,8 +101,10 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
 }
 
 #if TARN_X86_VARIANTS
-  /// The processor's feature names in lower case. The kernel lists only what the system supports,
-  /// so that the wide registers are saved on a task switch is part of the answer.
+  /// The processor's feature names in lower case.
+  ///
+  /// The system lists only what it supports itself, so that the wide registers are saved on a task
+  /// switch is part of the answer.
   private func processorFlags() -> Set<String> {
     #if canImport(Darwin)
       var flags: Set<String> = []
@@ -119,8 +123,9 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   }
 #endif
 
-/// A kernel table in one place: operators hold a reference, not twenty-five closures.
+/// A kernel table in one place: operators hold a reference, not twenty closures.
 package final class Kernels: Sendable {
+  /// The kernels of one instruction set.
   package let table: KernelTable
 
   private init(_ table: KernelTable) {

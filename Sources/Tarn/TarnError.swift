@@ -17,6 +17,7 @@ public enum TarnError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A thread count that is no positive number, from an option or from TARN_NUM_THREADS.
   case invalidThreadCount(found: String, source: String)
 
+  /// One sentence: the operation, the argument, what was found and what was expected.
   public var description: String {
     switch self {
     case .shapeMismatch(let operation, let argument, let found, let expected):

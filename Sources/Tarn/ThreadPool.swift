@@ -117,8 +117,8 @@ internal import Synchronization
 
   /// Works on the open job.
   ///
-  /// A function of its own: the reference to the body must be gone before the worker leaves the job.
-  /// Bound in the loop of `serve`, a debug build of Swift 6.3.1 never released it.
+  /// A function of its own: the reference to the body must be gone before the worker leaves the
+  /// job. Bound in the loop of `serve`, a debug build of Swift 6.3.1 never released it.
   @inline(never)
   private func help() {
     guard let body else { return }
@@ -155,7 +155,9 @@ internal import Synchronization
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  /// Starts workers until there are `wanted`. Only the owner calls it. Fewer is no error.
+  /// Starts workers until there are `wanted`.
+  ///
+  /// Only the owner calls it. Fewer is no error.
   private func startWorkers(_ wanted: Int) {
     while workers < wanted {
       let start = WorkerStart(pool: self, index: workers)

@@ -2,17 +2,21 @@
 
 /// Weights reordered for matmul: `depth × columns` in panels of ``panelWidth`` columns.
 ///
-/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is as
-/// wide as it must be in multiples of 16; columns past the end are zero. One format serves all
+/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is
+/// as wide as it must be in multiples of 16; columns past the end are zero. One format serves all
 /// instruction sets.
 ///
 /// ## Safety
 /// `base` must be readable for ``elementCount(depth:columns:)`` elements while the view is used.
 public struct PackedView: @unchecked Sendable {
+  /// The first element of panel 0.
   public var base: UnsafePointer<Float>
+  /// Rows of the matrix before packing: the length of the sums.
   public var depth: Int
+  /// Columns of the matrix before packing, without the zeros that fill up the last panel.
   public var columns: Int
 
+  /// A view of packed weights that the caller owns; nothing is copied or checked.
   @inlinable @inline(__always)
   public init(_ base: UnsafePointer<Float>, depth: Int, columns: Int) {
     self.base = base
@@ -24,6 +28,7 @@ public struct PackedView: @unchecked Sendable {
   @inlinable @inline(__always)
   public static var panelWidth: Int { 48 }
 
+  /// Number of panels: `columns / 48`, rounded up.
   @inlinable @inline(__always)
   public var panelCount: Int { (columns &+ 47) / 48 }
 
@@ -44,10 +49,14 @@ public struct PackedView: @unchecked Sendable {
 public struct EpilogueView: @unchecked Sendable {
   /// One value a column of C, or nil.
   public var bias: UnsafePointer<Float>?
+  /// Applied after the bias, or nil.
   public var activation: ElementwiseFunction?
-  /// As many rows and columns as C, or nil. Distinct from C, which holds `A·B` when it is read.
+  /// As many rows and columns as C, added last, or nil.
+  ///
+  /// Distinct from C, which holds `A·B` when this is read.
   public var residual: MatrixView?
 
+  /// An epilogue of any of the three steps; of none by default.
   @inlinable @inline(__always)
   public init(
     bias: UnsafePointer<Float>? = nil, activation: ElementwiseFunction? = nil,
@@ -58,6 +67,7 @@ public struct EpilogueView: @unchecked Sendable {
     self.residual = residual
   }
 
+  /// Whether C is `A·B` as it is.
   @inlinable @inline(__always)
   public var isEmpty: Bool { bias == nil && activation == nil && residual == nil }
 }

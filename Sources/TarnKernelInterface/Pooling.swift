@@ -9,6 +9,7 @@ public struct WindowNeighbours: Sendable {
   /// A neighbour takes part with the fill constant.
   public var hasFill: Bool
 
+  /// Neighbours by the three flags; all false leaves the token alone in its window.
   @inlinable @inline(__always)
   public init(hasLeftRow: Bool, hasRightRow: Bool, hasFill: Bool) {
     self.hasLeftRow = hasLeftRow

@@ -7,12 +7,16 @@
 /// `base` must be readable for `(rows - 1) * rowStride + columns` elements while the view is used.
 /// The layer that made the view has checked it.
 public struct MatrixView: @unchecked Sendable {
+  /// The first element of row 0; any alignment.
   public var base: UnsafePointer<Float>
+  /// Number of rows.
   public var rows: Int
+  /// Number of columns.
   public var columns: Int
   /// Distance between the starts of consecutive rows, in elements (BLAS: lda).
   public var rowStride: Int
 
+  /// A view of memory that the caller owns; nothing is copied or checked.
   @inlinable @inline(__always)
   public init(_ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int) {
     self.base = base
@@ -21,10 +25,11 @@ public struct MatrixView: @unchecked Sendable {
     self.rowStride = rowStride
   }
 
+  /// The first element of row `i`; not checked.
   @inlinable @inline(__always)
   public func row(_ i: Int) -> UnsafePointer<Float> { base + i &* rowStride }
 
-  /// Rows `range`, without a copy.
+  /// Rows `range`, without a copy; not checked.
   @inlinable @inline(__always)
   public subscript(rows range: Range<Int>) -> MatrixView {
     MatrixView(
@@ -39,12 +44,16 @@ public struct MatrixView: @unchecked Sendable {
 /// As ``MatrixView``, and writable; no other view of the same elements is used at the same time
 /// unless the kernel says that two of its arguments may be the same.
 public struct MutableMatrixView: @unchecked Sendable {
+  /// The first element of row 0; any alignment.
   public var base: UnsafeMutablePointer<Float>
+  /// Number of rows.
   public var rows: Int
+  /// Number of columns.
   public var columns: Int
   /// Distance between the starts of consecutive rows, in elements (BLAS: ldc).
   public var rowStride: Int
 
+  /// A view of memory that the caller owns; nothing is copied or checked.
   @inlinable @inline(__always)
   public init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, rowStride: Int) {
     self.base = base
@@ -53,10 +62,11 @@ public struct MutableMatrixView: @unchecked Sendable {
     self.rowStride = rowStride
   }
 
+  /// The first element of row `i`; not checked.
   @inlinable @inline(__always)
   public func row(_ i: Int) -> UnsafeMutablePointer<Float> { base + i &* rowStride }
 
-  /// Rows `range`, without a copy.
+  /// Rows `range`, without a copy; not checked.
   @inlinable @inline(__always)
   public subscript(rows range: Range<Int>) -> MutableMatrixView {
     MutableMatrixView(

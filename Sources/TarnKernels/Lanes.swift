@@ -6,6 +6,7 @@
 /// The width is part of the reproducibility contract: sums run over sixteen lanes on every target.
 typealias Lanes = SIMD16<Float>
 
+/// The number of lanes.
 let laneCount = 16
 
 /// `a·b + c`, rounded once where the target has fused multiply-add, else rounded twice.
@@ -22,6 +23,7 @@ func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
 }
 
 extension SIMD16<Float> {
+  /// `x` in every lane.
   @inline(__always)
   static func broadcast(_ x: Float) -> Lanes { Lanes(repeating: x) }
 
@@ -31,7 +33,9 @@ extension SIMD16<Float> {
     self = UnsafeRawPointer(p).loadUnaligned(as: Lanes.self)
   }
 
-  /// The first `count` (1…15) elements from `p`, the other lanes `fill`. Reads nothing else.
+  /// The first `count` (1…15) elements from `p`, the other lanes `fill`.
+  ///
+  /// Reads nothing else.
   @inline(__always)
   init(_ p: UnsafePointer<Float>, count: Int, fill: Float) {
     var v = Lanes(repeating: fill)
@@ -39,18 +43,23 @@ extension SIMD16<Float> {
     self = v
   }
 
+  /// Stores the sixteen lanes, any alignment.
   @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Lanes.self)
   }
 
-  /// Stores the first `count` (1…15) lanes. Writes nothing else.
+  /// Stores the first `count` (1…15) lanes.
+  ///
+  /// Writes nothing else.
   @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
     for i in 0..<count { p[i] = self[i] }
   }
 
-  /// The lane-wise larger value; NaN if either is NaN. Of two zeros the first is kept.
+  /// The lane-wise larger value; NaN if either is NaN.
+  ///
+  /// Of two zeros the first is kept.
   @inline(__always)
   func maximum(_ other: Lanes) -> Lanes {
     replacing(with: other, where: (other .> self) .| (other .!= other))
@@ -93,7 +102,9 @@ extension SIMD4<Float> {
 }
 
 extension Float {
-  /// The larger value; NaN if either is NaN. Of two zeros the first is kept.
+  /// The larger value; NaN if either is NaN.
+  ///
+  /// Of two zeros the first is kept.
   @inline(__always)
   func maximum(_ other: Float) -> Float { (other > self || other != other) ? other : self }
 }

@@ -4,7 +4,9 @@
 // Sums have one order on all targets: vector i is added to accumulator i mod 4; then
 // (0 + 1) + (2 + 3), then the sixteen lanes by halving.
 
-/// `y[i] = f(x[i])`. `y` may be `x`.
+/// `y[i] = f(x[i])`.
+///
+/// `y` may be `x`. Tail lanes are filled with 0, so `f` sees no other memory.
 @inline(__always)
 func map(
   _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int,
@@ -21,7 +23,9 @@ func map(
   }
 }
 
-/// `z[i] = f(x[i], y[i])`. `z` may be `x` or `y`.
+/// `z[i] = f(x[i], y[i])`.
+///
+/// `z` may be `x` or `y`.
 @inline(__always)
 func map(
   _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, into z: UnsafeMutablePointer<Float>,
@@ -39,7 +43,9 @@ func map(
   }
 }
 
-/// `w[i] = f(x[i], y[i], z[i])`. `w` may be `x`, `y` or `z`.
+/// `w[i] = f(x[i], y[i], z[i])`.
+///
+/// `w` may be `x`, `y` or `z`.
 @inline(__always)
 func map(
   _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ z: UnsafePointer<Float>,
@@ -59,7 +65,9 @@ func map(
   }
 }
 
-/// The sum of `f(x[i])` in the order of this file. A tail lane past the end adds zero.
+/// The sum of `f(x[i])` in the order of this file.
+///
+/// A tail lane past the end adds 0, whatever `f(0)` is. 0 for an empty row.
 @inline(__always)
 func sum(_ x: UnsafePointer<Float>, count: Int, _ f: (Lanes) -> Lanes) -> Float {
   var s0 = Lanes.zero

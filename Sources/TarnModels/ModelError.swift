@@ -33,6 +33,7 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   /// A sequence has more tokens than positions.
   case tooLong(sequence: Int, tokens: Int, limit: Int)
 
+  /// One sentence: the file, tensor or input, what was found and what was expected.
   public var description: String {
     switch self {
     case .checkpoint(let error): error.description

@@ -9,8 +9,9 @@ public struct ModelOptions: Sendable {
   public var instructionSet: InstructionSet?
   /// At most this many threads for one call; nil: TARN_NUM_THREADS if it is set, else all cores.
   public var threads: Int?
-  /// Positions that are allowed. Beyond the stored table, row p is row p mod the table's rows.
-  /// Nil: the stored table's rows.
+  /// Positions that are allowed; nil: the stored table's rows.
+  ///
+  /// Beyond the stored table, position p has row p mod the table's rows.
   public var maxPositions: Int?
   /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
   /// `architectures`.

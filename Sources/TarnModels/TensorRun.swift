@@ -69,10 +69,9 @@ struct PaddedInputs {
 extension LoadedModel {
   /// Runs the model on raw tensors.
   ///
-  /// - Parameters:
-  ///   - inputs: `input_ids` and, if present, `attention_mask`, `token_type_ids`, `segment_ids`,
-  ///     `position_ids`, each `[batch × n]`; `input_ids_0`, `mask_0` (and `_1`) for a Long Range
-  ///     Arena model.
+  /// - Parameter inputs: `input_ids` and, if present, `attention_mask`, `token_type_ids`,
+  ///   `segment_ids`, `position_ids`, each `[batch × n]`; `input_ids_0`, `mask_0` (and `_1`) for a
+  ///   Long Range Arena model.
   /// - Returns: hidden states, attention probabilities, layer 0's inner values and head outputs in
   ///   the padded shape of the inputs. Rows that are not computed are zero.
   /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.

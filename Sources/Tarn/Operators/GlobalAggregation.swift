@@ -25,7 +25,10 @@ public struct AggregationKeys: Sendable {
   ///   - bias: `[1 × d]`.
   ///   - heads: number of heads, a divisor of d.
   ///   - execution: kernels that pack.
-  /// - Throws: ``TarnError`` for shapes and for a head count that does not divide d.
+  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+  ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a head count that does
+  ///   not divide d.
+  /// - Complexity: two reads and two writes of the weight.
   public init(weight: Matrix, bias: Matrix, heads: Int, on execution: Execution) throws(TarnError) {
     let d = weight.columns
     try checkShape("AggregationKeys", "weight", [weight.rows, weight.columns], [d, d])
@@ -65,16 +68,26 @@ public struct AggregationKeys: Sendable {
 /// - Parameters:
 ///   - x: `[tokens × d]`.
 ///   - sequences: the ragged batch that `x` holds.
-///   - keep: one flag a token, or nil for all; others have weight 0, which hides all they hold but
-///     NaN and ∞.
+///   - keep: one flag a token, or nil for all; others have weight 0, which hides what they hold
+///     only if it is finite.
 ///   - queries: `[sequences × d]`.
 ///   - keys: the key projection.
-///   - v: `[sequences × d]`, written. NaN for a sequence with nothing kept.
+///   - v: `[sequences × d]`, written. NaN for a sequence that is empty or has nothing kept.
 ///   - probabilities: `[heads × tokens]` that receives a_h, or nil.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `v` is touched.
 /// - Complexity: `4 · tokens · heads · d + 4 · sequences · d²` operations, two reads of `x`, the
-///   second from L2. Scratch does not grow with the tokens.
+///   second from L2. Scratch: `2 · heads · d` floats a sequence, for each chunk at work
+///   `heads · (d + 514)` and the packed u, and a list of the chunks.
+///
+/// NaN in any token reaches the result: NaN or ∞ in a kept token makes the sequence's row of `v`
+/// NaN, and so does one in a token that is not kept, since 0 · NaN is NaN. Left out are only chunks
+/// with no score above -∞, as where nothing is kept. Other sequences are untouched.
+///
+/// To first order a score is off by at most `δ = (e + d + 4) · 2⁻²⁴ · max Σ |u||x|`, a weight by
+/// `2δ + (n + 32) · 2⁻²⁴` of itself for n tokens, and v by that times `Σ a |W||x|` beside the
+/// rounding of its own product (`aggregationOracle`). Exponentials that would be denormal are
+/// flushed to 0.
 public func globalAggregation(
   _ x: Matrix, over sequences: Ragged, keep: [Bool]? = nil, queries: Matrix, keys: AggregationKeys,
   into v: inout Matrix, probabilities: inout Matrix?, on execution: Execution
@@ -242,7 +255,7 @@ private func aggregateChunks(
   }
 }
 
-/// `p = exp(s - M) / L`; 0 for a token that is not kept.
+/// `p = exp(s - M) / L`; 0 for a token that is not kept, NaN throughout if none is.
 private func normalizeScores(
   _ scores: inout Matrix?, _ sequences: Ragged, _ keep: [Bool]?, _ top: Matrix, _ total: Matrix,
   _ execution: Execution

@@ -5,6 +5,8 @@ public import TarnKernelInterface
 /// What happens to each element of `A·B` before it is stored.
 ///
 ///     c = activation(A·B + bias) + residual
+///
+/// Each step is done while the tile of C is in L1.
 public struct Epilogue: Sendable {
   /// `[1 × columns]`, or nil.
   public var bias: Matrix?
@@ -49,7 +51,7 @@ public struct PackedMatrix: Sendable {
   /// Packs the transpose of `matrix`, `[columns × depth]` row-major, as linear layers store it.
   ///
   /// - Throws: as ``init(_:on:)``.
-  /// - Complexity: one read, one write.
+  /// - Complexity: one read, one write; strided.
   public init(transposing matrix: Matrix, on execution: Execution) throws(TarnError) {
     unsafe try self.init(
       matrix, depth: matrix.columns, columns: matrix.rows, execution.table.packTransposed)
@@ -72,6 +74,7 @@ public struct PackedMatrix: Sendable {
     self.packed = packed
   }
 
+  /// Calls `body` with a view that must not outlive the call.
   @inline(__always)
   package func withView<R, E>(_ body: (PackedView) throws(E) -> R) throws(E) -> R {
     try packed.withView { view throws(E) -> R in
@@ -83,18 +86,28 @@ public struct PackedMatrix: Sendable {
 
 /// `c[first ..< first + a.rows] = activation(a·b + bias) + residual`.
 ///
-/// Each element is summed by fused multiply-adds in increasing k in blocks of 384, block sums added
-/// in order (Docs: Numerics), so a row has the same bits alone and in any batch.
+///     s_b[i, j] = chain of multiply-adds over k in block b (384 values of k), from zero
+///     c[i, j]   = activation(((s_0 + s_1) + s_2 …) + bias[j]) + residual[i, j]
+///
+/// Docs: Numerics. The multiply-adds are fused where the instruction set has them. Each element has
+/// one order of summation, so a row has the same bits alone and in any batch.
 ///
 /// - Parameters:
-///   - a: `[rows × depth]`.
+///   - a: `[rows × depth]`. Depth 0 gives the epilogue of zeros.
 ///   - b: `depth × columns`, packed.
 ///   - epilogue: bias `[1 × columns]`, residual `[rows × columns]`.
 ///   - c: at least `first + rows` rows of `columns`.
 ///   - first: the first row of `c` that is written.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `c` is touched.
-/// - Complexity: `2 · rows · depth · columns` operations; no allocation.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the rows do not fit
+///   in `c`; both before `c` is touched.
+/// - Complexity: `2 · rows · depth · columns` operations, bound by multiply-add throughput from
+///   about 8 rows up, by reading `b` below; no allocation.
+///
+/// `A·B` is within `depth · 2⁻²⁴ · Σ |a||b|` of the exact value
+/// (`matmulMeetsTheContractAtEveryEdge`); bias and residual round once each, the activation as
+/// ``ElementwiseFunction`` says. NaN and ∞ reach the elements whose sums they are in.
 public func matmul(
   _ a: Matrix, _ b: PackedMatrix, epilogue: Epilogue = .none, into c: inout Matrix,
   at first: Int = 0, on execution: Execution
@@ -179,6 +192,9 @@ extension EpilogueView {
 }
 
 /// Throws unless `first ..< first + rows` lies in `target` and the columns agree.
+///
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` for the columns,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for the rows.
 package func checkTarget(
   _ operation: String, _ target: Matrix, first: Int, rows: Int, columns: Int
 ) throws(TarnError) {

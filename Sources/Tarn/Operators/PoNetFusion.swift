@@ -2,19 +2,24 @@
 
 public import TarnKernelInterface
 
-/// `y[t] = max(x[t + 1], left, right)`: a window of three over a tile with one row more at each end.
+/// `y[t] = max(x[t + 1], left, right)`: a window of three over a tile with a row more at each end.
 ///
 /// What the neighbours are, says `neighbours`: the row beside, the constant `fill`, or nothing. A
 /// masked or special token takes part with a constant in PoNet (arXiv:2110.02442; -10000).
 ///
 /// - Parameters:
-///   - x: `[tokens + 2 × columns]` or more; row `t + 1` belongs to token t.
+///   - x: `[tokens + 2 × columns]` or more rows; row `t + 1` belongs to token t. A row beside that
+///     takes no part is not read.
 ///   - neighbours: one entry a token.
 ///   - fill: the constant.
 ///   - y: at least `tokens` rows of `columns`.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
-/// - Complexity: one read from memory, one write. Exact; NaN in a window gives NaN.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the tokens do not fit in
+///   `y`; both before `y` is touched.
+/// - Complexity: one read from memory, one write; no allocation.
+///
+/// Exact: no rounding takes place. NaN in a window gives NaN; of +0 and -0 the token's own stays.
 public func neighbourMax(
   _ x: Matrix, _ neighbours: ArraySlice<WindowNeighbours>, fill: Float, into y: inout Matrix,
   on execution: Execution
@@ -63,6 +68,7 @@ public struct FusionPlan: Sendable {
 /// `c[t] = (v + S) ∘ o[t] + l[t]`, `v ∘ o[t]` for a global-only token, 0 for a masked one.
 ///
 /// Pooling fusion of arXiv:2110.02442, equation 7, in one pass; `S` is read where the maxima are.
+/// Docs: PoNet.
 ///
 /// - Parameters:
 ///   - plan: kinds and row numbers for all tokens.
@@ -72,8 +78,15 @@ public struct FusionPlan: Sendable {
 ///   - local: at least as many rows of d as the tile has tokens.
 ///   - c: holds `o` for the tile and receives the result, in place.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError`` for shapes and row numbers, before `c` is touched.
-/// - Complexity: three reads and one write a token.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for tokens outside the plan
+///   or more of them than `local` or `c` have rows,
+///   ``TarnError/indexOutOfRange(operation:argument:position:found:count:)`` for a row number, also
+///   of a token that does not read that row; all before `c` is touched.
+/// - Complexity: three reads and one write a token; no allocation.
+///
+/// Two roundings an element with fused multiply-add, three without. NaN and ∞ in what a
+/// token does not take part in do not reach it: a masked row is 0 whatever `c` held.
 public func fuse(
   _ plan: FusionPlan, _ tokens: Range<Int>, global v: Matrix, maxima: Matrix, local: Matrix,
   into c: inout Matrix, on execution: Execution

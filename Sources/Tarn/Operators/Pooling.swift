@@ -4,17 +4,22 @@ internal import TarnKernelInterface
 
 /// `y[s] = (1 / |kept|) Σ x[t]` over the kept tokens t of each sequence s.
 ///
-/// Tokens are summed in chunks of 256 counted from the sequence's own start, chunk sums are added in
-/// order, so a sequence has the same bits alone and in any batch.
+/// The mean over tokens of PoNet's global aggregation (Tan et al. 2022, arXiv:2110.02442, section
+/// 3). Tokens are summed in chunks of 256 counted from the sequence's own start, chunk sums are
+/// added in order (Docs: Numerics), so a sequence has the same bits alone and in any batch.
 ///
 /// - Parameters:
 ///   - x: `[tokens × columns]`.
 ///   - sequences: the ragged batch that `x` holds.
-///   - keep: one flag a token, or nil for all.
-///   - y: `[sequences × columns]`. A sequence with nothing kept gets 0/0 = NaN.
+///   - keep: one flag a token, or nil for all. Other tokens are not read, not even NaN.
+///   - y: `[sequences × columns]`. A sequence with nothing kept, or empty, gets 0/0 = NaN.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
-/// - Complexity: one read of `x`.
+/// - Complexity: one read of `x`. Scratch: `4 · threads` rows.
+///
+/// Within `(min(256, n) + n/256 + 1) · 2⁻²⁴ · mean |x|` of the exact value, n the sequence's
+/// tokens, the mean over the kept ones (`maskedMeanMeetsBoundAndContract`). NaN in a kept token
+/// gives NaN in its column.
 public func maskedMean(
   _ x: Matrix, over sequences: Ragged, keep: [Bool]? = nil, into y: inout Matrix,
   on execution: Execution
@@ -94,8 +99,13 @@ package func withOptionalFlags(_ flags: [Bool]?, _ body: (UnsafePointer<Bool>?) 
 ///   - maxima: `[segments × columns]`, updated.
 ///   - execution: kernels and threads. Columns are divided among threads, so each segment sees its
 ///     tokens in order.
-/// - Throws: ``TarnError`` for shapes and for a label outside `maxima`, before it is touched.
-/// - Complexity: one read of `x`. Exact; NaN in a segment gives NaN.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/indexOutOfRange(operation:argument:position:found:count:)`` for a label outside
+///   `maxima`; both before it is touched.
+/// - Complexity: one read of `x`; no allocation.
+///
+/// Exact: no rounding takes place. NaN in a segment gives NaN in its column; of +0 and -0 the first
+/// stays. A segment without tokens keeps what it holds.
 public func segmentMax(
   _ x: Matrix, labels: [Int32], into maxima: inout Matrix, on execution: Execution
 ) throws(TarnError) {
@@ -134,8 +144,13 @@ public func segmentMax(
 ///   - window: the window w, at least 1.
 ///   - y: `[tokens × columns]`.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError`` for shapes and for a window below 1, before `y` is touched.
-/// - Complexity: `window` reads from cache, one write. Exact; NaN in a window gives NaN.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a window below 1; both
+///   before `y` is touched.
+/// - Complexity: `window` reads from cache, one write; no allocation.
+///
+/// Exact: no rounding takes place. NaN in a window gives NaN; of +0 and -0 the first stays. A
+/// window longer than the sequence is cut to it.
 public func slidingMax(
   _ x: Matrix, over sequences: Ragged, window: Int, into y: inout Matrix, on execution: Execution
 ) throws(TarnError) {
@@ -161,6 +176,8 @@ public func slidingMax(
 
 /// `y[first + i] = table[indices[i]]`, or that added to what `y` holds.
 ///
+/// Docs: PoNet, the sum of embeddings h⁰.
+///
 /// - Parameters:
 ///   - table: `[entries × columns]`.
 ///   - indices: one row number of `table` for each row that is written.
@@ -168,8 +185,13 @@ public func slidingMax(
 ///   - y: at least `first + indices.count` rows of `columns`.
 ///   - first: the first row of `y` that is written.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError`` for shapes and for an index outside `table`, before `y` is touched.
-/// - Complexity: one read, one write.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` for the columns,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if `y` has no room,
+///   ``TarnError/indexOutOfRange(operation:argument:position:found:count:)`` for an index outside
+///   `table`; all before `y` is touched.
+/// - Complexity: one read, one write, bound by memory latency for scattered indices; no allocation.
+///
+/// A copy is exact, a sum is rounded once.
 public func gather(
   _ table: Matrix, _ indices: ArraySlice<Int32>, adding: Bool = false, into y: inout Matrix,
   at first: Int = 0, on execution: Execution
@@ -196,6 +218,8 @@ public func gather(
 /// Throws unless each index is a row number below `count`.
 ///
 /// The error names the position in the array, for a slice too.
+///
+/// - Throws: ``TarnError/indexOutOfRange(operation:argument:position:found:count:)``.
 package func checkIndices<C: Collection<Int32>>(
   _ operation: String, _ argument: String, _ indices: C, count: Int
 ) throws(TarnError) where C.Index == Int {

@@ -9,7 +9,8 @@ private let rowGrain = 16
 ///
 ///     mean = (1/d) Σ v[j]      rstd = 1 / sqrt((1/d) Σ (v[j] - mean)² + ε)
 ///
-/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), biased variance, two passes.
+/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), equation 4, biased variance. Two passes, so the
+/// variance has no cancellation. Sums in the order of Docs: Numerics.
 ///
 /// - Parameters:
 ///   - x: `[rows × d]`.
@@ -20,8 +21,16 @@ private let rowGrain = 16
 ///   - y: at least `first + rows` rows of `d`.
 ///   - first: the first row of `y` that is written.
 ///   - execution: kernels and threads.
-/// - Throws: ``TarnError`` for shapes and for a negative or NaN epsilon, before `y` is touched.
-/// - Complexity: one read, one write; no allocation. NaN or ∞ in a row makes that row NaN.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a negative or NaN
+///   epsilon or if the rows do not fit in `y`; both before `y` is touched.
+/// - Complexity: one read, one write, bound by memory; no allocation.
+///
+/// With δ = (d/16 + 8) · 2⁻²⁴ the mean is off by about δ · max |v|, the variance by 2δ of itself
+/// and what the mean's error brings, the rest by eight roundings
+/// (`layerNormMeetsBoundAndContract`). NaN or ∞ in a row makes that row NaN, and no other. A row
+/// whose values equal their mean gives the bias, or NaN if epsilon is 0. If the sum of squares
+/// overflows but the sum of v does not, the row is the bias.
 public func layerNorm(
   _ x: Matrix, residual: Matrix? = nil, gain: Matrix, bias: Matrix, epsilon: Float,
   into y: inout Matrix, at first: Int = 0, on execution: Execution
@@ -65,14 +74,21 @@ public func layerNorm(
 
 /// `y[i, j] = exp(s·x[i, j] - m) / Σ_j exp(s·x[i, j] - m)` with `m = max_j s·x[i, j]`.
 ///
+/// Sums in the order of Docs: Numerics.
+///
 /// - Parameters:
 ///   - x: `[rows × columns]`.
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
-/// - Complexity: one read, one write, one exponential an element. -∞ gives 0; a row that is all -∞
-///   or holds NaN or +∞ becomes NaN.
+/// - Complexity: one read, one write, one exponential an element, bound by arithmetic; no
+///   allocation.
+///
+/// Relative error at most `(8 · max |s·x| + columns/16 + 32) · 2⁻²⁴`, and 2⁻¹²⁶ absolute, since
+/// exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0
+/// (`softmaxMeetsBoundAndContract`). For s > 0, -∞ gives 0; a row that is all -∞ or holds NaN or +∞
+/// becomes NaN, and no other.
 public func softmax(
   _ x: Matrix, scale: Float = 1, into y: inout Matrix, on execution: Execution
 ) throws(TarnError) {
@@ -90,13 +106,18 @@ public func softmax(
 
 /// `y[i, j] = f(x[i, j])` for exp, tanh, erf, GELU in both forms, ReLU, sigmoid or SiLU.
 ///
+/// Formulas and bounds in ulp stand at ``ElementwiseFunction``; polynomials of our own, no libm
+/// (Docs: Numerics). GELU: Hendrycks and Gimpel, arXiv:1606.08415.
+///
 /// - Parameters:
-///   - function: the function; its bound in ulp is stated at ``ElementwiseFunction``.
+///   - function: the function f.
 ///   - x: `[rows × columns]`.
 ///   - y: `[rows × columns]`.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
-/// - Complexity: one read, one write; no allocation.
+/// - Complexity: one read, one write, bound by arithmetic, ReLU by memory; no allocation.
+///
+/// NaN gives NaN. An element's bits do not depend on its place.
 public func elementwise(
   _ function: ElementwiseFunction, _ x: Matrix, into y: inout Matrix, on execution: Execution
 ) throws(TarnError) {

@@ -3,6 +3,8 @@
 import TarnKernelInterface
 
 /// `c = activation(c + bias) + residual` for one tile, in place.
+///
+/// Each step that is present is a pass over the tile and rounds on its own.
 func apply(
   _ epilogue: EpilogueView, row: Int, rows: Int, firstColumn: Int, columns: Int,
   to c: MutableMatrixView

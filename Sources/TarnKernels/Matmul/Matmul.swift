@@ -22,6 +22,7 @@ import TarnKernelInterface
 ///   - a: `[rows × depth]`.
 ///   - b: `depth × columns` in panels.
 ///   - panels: the panels to compute; the other columns of C stay untouched.
+///   - epilogue: what happens to `A·B` after the last k-block.
 ///   - c: `[rows × columns]`. Distinct from `a` and `b`.
 ///   - workspace: `Blocking.matmulWorkspace` elements.
 ///
@@ -99,7 +100,9 @@ private func blocked(
   }
 }
 
-/// One panel of B against a block of rows, tile by tile. Tiles have equal heights (9 = 5 + 4).
+/// One panel of B against a block of rows, tile by tile.
+///
+/// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1.
 @inline(__always)
 private func panelLoop(
   _ a: MatrixView, _ b: Operand, firstRow: Int, rows: Int, k: Int, depth: Int, panel: Int,
@@ -138,8 +141,9 @@ private func panelLoop(
   }
 }
 
-/// A tile of fewer than 16 columns, computed in the workspace: nothing is read or written past the
-/// edge of an unpacked B or of C.
+/// A tile of fewer than 16 columns, computed in the workspace.
+///
+/// Nothing is read or written past the edge of an unpacked B or of C.
 private func narrowTile(
   rows: Int, columns: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>,
   _ bStride: Int, depth: Int, isPadded: Bool, _ c: UnsafeMutablePointer<Float>, _ cStride: Int,

@@ -14,10 +14,12 @@ import TarnKernelInterface
 ///   - residual: `[rows × d]` or nil.
 ///   - gain: `[d]`.
 ///   - bias: `[d]`.
+///   - epsilon: ε, added to the variance.
 ///   - y: `[rows × d]`. May be `x` or `residual`, element for element.
 ///
 /// Cost: one read, one write; bound by memory, in L1 by arithmetic. NaN or ∞ in a row makes that
-/// row NaN, and no other.
+/// row NaN, and no other. A row whose values equal their mean gives `bias`, or NaN if ε is 0. If
+/// the sum of squares overflows but the sum of v does not, the row is `bias`.
 func layerNorm(
   _ x: MatrixView, residual: MatrixView?, gain: UnsafePointer<Float>, bias: UnsafePointer<Float>,
   epsilon: Float, into y: MutableMatrixView

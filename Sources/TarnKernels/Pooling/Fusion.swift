@@ -2,10 +2,10 @@
 
 import TarnKernelInterface
 
-/// `c[t] = (v + S[label(t)]) ∘ o[t] + l[t]`; `v ∘ o[t]` for a global-only token; 0 for a masked one.
+/// `c[t] = (v + S[label(t)]) ∘ o[t] + l[t]`, the fusion of the three poolings.
 ///
-/// arXiv:2110.02442, equation 7. One pass: the segment maxima are read where they are, not
-/// broadcast back to the tokens.
+/// `c[t] = v ∘ o[t]` for a global-only token, 0 for a masked one. arXiv:2110.02442, equation 7. One
+/// pass: the segment maxima are read where they are, not broadcast back to the tokens.
 ///
 /// - Parameters:
 ///   - kinds: what each token takes part in.
@@ -17,7 +17,8 @@ import TarnKernelInterface
 ///   - local: `[tokens × d]`.
 ///   - c: `[tokens × d]`. May be `o` or `local`.
 ///
-/// Cost: three reads and one write a token. Two roundings an element with fused multiply-add.
+/// NaN and ∞ in what a token does not take part in do not reach it. Cost: three reads and one write
+/// a token. Two roundings an element with fused multiply-add.
 func fuse(
   kinds: UnsafePointer<FusionKind>, v: MatrixView, sequences: UnsafePointer<Int32>,
   maxima: MatrixView, labels: UnsafePointer<Int32>, o: MatrixView, local: MatrixView,

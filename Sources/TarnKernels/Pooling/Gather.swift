@@ -10,7 +10,8 @@ import TarnKernelInterface
 ///   - adding: whether the row is added to what `y` holds.
 ///   - y: `[rows × columns]`.
 ///
-/// Cost: one read, one write; bound by memory latency for scattered indices.
+/// A copy is exact, a sum is rounded once. Cost: one read, one write; bound by memory latency for
+/// scattered indices.
 func gather(
   _ table: MatrixView, indices: UnsafePointer<Int32>, adding: Bool, into y: MutableMatrixView
 ) {

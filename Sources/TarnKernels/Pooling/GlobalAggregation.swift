@@ -22,6 +22,10 @@ import TarnKernelInterface
 ///   - z: `[heads × d]`.
 ///   - workspace: `Blocking.matmulWorkspace + tokens · heads` elements.
 ///
+/// Exponentials that would be denormal are 0 (``exponentials(_:count:minus:)``). NaN in a kept
+/// token makes all of `m`, `l` and `z` NaN; NaN or ∞ in another token reaches `z`, since 0 · NaN is
+/// NaN.
+///
 /// Cost: `4 · tokens · heads · d` operations, two reads of the chunk (L2).
 func aggregate(
   _ x: MatrixView, keep: UnsafePointer<Bool>?, u: PackedView, scores: MutableMatrixView,
@@ -60,7 +64,8 @@ func aggregate(
 ///
 ///     M' = max(M, m);  L' = e^(M-M')·L + e^(m-M')·l;  Z' = e^(M-M')·Z + e^(m-M')·z
 ///
-/// A chunk with m = -∞ (nothing kept) changes nothing.
+/// A chunk with m = -∞ (nothing kept, or no score above -∞) changes nothing, whatever its z holds.
+/// Cost: two reads and one write of `[heads × d]`.
 func joinAggregates(
   m: UnsafePointer<Float>, l: UnsafePointer<Float>, z: MatrixView,
   intoM runningM: UnsafeMutablePointer<Float>, runningL: UnsafeMutablePointer<Float>,

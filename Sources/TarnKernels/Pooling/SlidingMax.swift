@@ -51,6 +51,14 @@ func slidingMax(_ x: MatrixView, window: Int, tokens: Range<Int>, into y: Mutabl
 /// `x` has one row more at either end: `x.row(t + 1)` belongs to token t. What a neighbour is, says
 /// ``WindowNeighbours``: the row beside, the fill, or nothing. Needed where a masked or special
 /// token takes part with a constant (PoNet, arXiv:2110.02442: -10000).
+///
+/// - Parameters:
+///   - x: `[tokens + 2 × columns]`. A row beside that takes no part is not read.
+///   - neighbours: one entry for each row of `y`.
+///   - fill: the constant.
+///   - y: `[tokens × columns]`, distinct from `x`.
+///
+/// Exact. NaN in a window gives NaN. Cost: three reads, two of them from cache, one write.
 func neighbourMax(
   _ x: MatrixView, neighbours: UnsafePointer<WindowNeighbours>, fill: Float,
   into y: MutableMatrixView

@@ -9,7 +9,8 @@ import TarnKernelInterface
 ///   - keep: one flag a row, or nil for all.
 ///   - sum: `[columns]`, written.
 ///
-/// Cost: one read of `x`; four rows a sweep, so the sum is loaded and stored once for four.
+/// A row that is not kept is not read. Cost: one read of `x`; without flags four rows a sweep, so
+/// the sum is loaded and stored once for four.
 func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutablePointer<Float>) {
   for j in 0..<x.columns { sum[j] = 0 }
   var t = 0
@@ -44,7 +45,10 @@ private func addFour(
   }
 }
 
-/// `y = factor · y + x`, to join chunk sums and running aggregates in order.
+/// `y = factor · y + scale · x`, to join chunk sums and running aggregates in order.
+///
+/// `scale · x` is rounded first; with fused multiply-add the rest is rounded once. With both 1 it
+/// is one addition. Cost: two reads, one write.
 func accumulate(
   _ x: UnsafePointer<Float>, scale: Float, factor: Float, into y: UnsafeMutablePointer<Float>,
   count: Int
@@ -57,7 +61,9 @@ func accumulate(
   map(y, x, into: y, count: count, joined)
 }
 
-/// `x = x / divisor`.
+/// `x = x / divisor`, correctly rounded.
+///
+/// x / 0 is ±∞, 0 / 0 is NaN. Cost: one read, one write, one division an element.
 func divide(_ x: UnsafeMutablePointer<Float>, by divisor: Float, count: Int) {
   let divisor = Lanes(repeating: divisor)
   @inline(__always) func divided(_ x: Lanes) -> Lanes { x / divisor }

@@ -9,8 +9,9 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// -∞ gives 0; a row of -∞ alone, or with NaN or +∞, is NaN throughout. Cost: one read, one write,
-/// one exponential an element; bound by arithmetic.
+/// Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For s > 0, -∞ gives
+/// 0; a row of -∞ alone, or with NaN or +∞, is NaN throughout. Cost: one read, one write, one
+/// exponential an element; bound by arithmetic.
 func softmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
   let factor = Lanes(repeating: scale)
   for i in 0..<x.rows {
@@ -25,6 +26,9 @@ func softmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.
+///
+/// `m` is the largest x. Results that would be denormal are 0 (``expNonPositive(_:)``); m = ±∞ or
+/// NaN makes at least the sum NaN.
 @inline(__always)
 func exponentials(_ x: UnsafeMutablePointer<Float>, count: Int, minus m: Float) -> Float {
   let shift = Lanes(repeating: m)

@@ -4,12 +4,17 @@ internal import Tarn
 internal import TarnCheckpoints
 internal import TarnKernelInterface
 
-/// pooled = tanh(W h[0] + b).
+/// pooled = tanh(W h[0] + b), `pooler.dense` of the checkpoint.
 struct Pooler: Sendable {
   let dense: Linear
 
+  /// The pooled rows.
+  ///
   /// - Parameters:
   ///   - first: `[sequences × d]`, the first row of each sequence.
+  ///   - execution: kernels and threads.
+  /// - Returns: `[sequences × d]`.
+  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` for other columns.
   func callAsFunction(_ first: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
     try dense(first, activation: .tanh, on: execution)
   }
@@ -47,9 +52,13 @@ struct MaskedLanguageModelHead: Sendable {
     activation = c.activation
   }
 
+  /// The logits of each row.
+  ///
   /// - Parameters:
   ///   - h: `[rows × d]`.
+  ///   - execution: kernels and threads.
   /// - Returns: `[rows × vocabulary]`.
+  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` for other columns.
   func callAsFunction(_ h: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
     let t = try transform(h, activation: activation, on: execution)
     var normed = try Matrix(rows: t.rows, columns: t.columns)
@@ -66,9 +75,15 @@ struct PoNetHeads: Sendable {
   /// Three classes: in order, swapped, from elsewhere.
   let sentenceStructure: Linear?
 
+  /// Reads the heads that are there; a head whose first weight is missing is nil.
+  ///
   /// - Parameters:
   ///   - backbone: the scope of the encoder's names, with or without the prefix `ponet.`.
   ///   - root: the scope of the whole file.
+  ///   - c: sizes and activation.
+  ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
+  ///   - execution: kernels that pack.
+  /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
   init(
     backbone: WeightScope, root: WeightScope, _ c: PoNetConfiguration, wordTable: Matrix,
     on execution: Execution

@@ -7,7 +7,12 @@ internal import TarnKernelInterface
 /// The sizes and switches of a Long Range Arena model; names as in its config.
 public struct LongRangeArenaConfiguration: Sendable, Equatable {
   /// How a sequence becomes one row.
-  public enum Pooling: String, Sendable { case mean = "MEAN", cls = "CLS" }
+  public enum Pooling: String, Sendable {
+    /// The sum over the real positions divided by the number of all.
+    case mean = "MEAN"
+    /// The class token, which is put in front.
+    case cls = "CLS"
+  }
 
   /// `transformer_dim`, equal to `embedding_dim`: d.
   public var size: Int
@@ -180,8 +185,10 @@ public struct LongRangeArenaModel: Sendable {
     classifier = try Linear(head, "2", inputs: inner, outputs: c.classes, on: execution)
   }
 
-  /// A sequence as the encoder takes it: class token in front if the pooling asks for one, segments
-  /// of n / segmentNumber + 1 positions.
+  /// A sequence as the encoder takes it.
+  ///
+  /// The class token goes in front if the pooling asks for one, and the last token gives way to it.
+  /// Segments have n / segmentNumber + 1 positions.
   func prepared(_ ids: [Int], mask: [Bool]) -> PoNetInput {
     var ids = ids
     var mask = mask
@@ -194,8 +201,10 @@ public struct LongRangeArenaModel: Sendable {
       ids: ids, segments: ids.indices.map { $0 / length }, mask: mask)
   }
 
-  /// Hidden states after the embeddings, after each layer and after the last norm, each
-  /// `[rows × d]`, with the rows they belong to.
+  /// Hidden states, each `[rows × d]`, with the rows they belong to.
+  ///
+  /// After the embeddings, after each layer and after the last norm; the last alone unless
+  /// `keepsAll`.
   func states(
     _ inputs: [PoNetInput], keepsAll: Bool
   ) throws(ModelError) -> (rows: TokenRows, states: [Matrix]) {
@@ -265,8 +274,10 @@ public struct LongRangeArenaModel: Sendable {
   ///
   /// - Parameters:
   ///   - sequences: token numbers; 0 is padding and masked, as the experiments have it.
-  ///   - second: the second text of each pair for a retrieval model, else nil.
-  /// - Throws: ``ModelError`` for inputs that do not fit the model.
+  ///   - second: the second text of each pair for a retrieval model; others ignore it.
+  /// - Returns: a row of logits for each sequence or pair, before softmax.
+  /// - Throws: ``ModelError`` for inputs that do not fit the model;
+  ///   ``ModelError/operation(_:)`` if a retrieval model gets lists of different lengths.
   public func classify(
     _ sequences: [[Int]], _ second: [[Int]]? = nil
   ) throws(ModelError) -> Matrix {

@@ -134,7 +134,9 @@ struct PoNetMixing: Sendable {
 
 /// Scratch for one tile of tokens: what a layer holds beside the hidden states.
 struct Tile {
-  /// Tokens of a tile. Results do not depend on it.
+  /// Tokens of a tile.
+  ///
+  /// Results do not depend on it.
   static let rows = 512
 
   /// `[512 × d]`: segment(x), then o, then the mixed rows.
@@ -157,6 +159,7 @@ struct Tile {
     inner = try Matrix(rows: rows, columns: f)
   }
 
+  /// The tiles of `count` tokens, in order.
   static func ranges(_ count: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: rows).map { $0..<min($0 + rows, count) }
   }

@@ -56,8 +56,10 @@ public struct PoNetClassifier: Sendable {
   /// Text to tokens.
   public let tokenizer: WordPieceTokenizer
 
-  /// Reads a checkpoint directory: `config.json`, `model.safetensors`, `vocab.txt`, and
-  /// `tokenizer_config.json` if there is one.
+  /// Reads a checkpoint directory with a classifier and a vocabulary.
+  ///
+  /// That is `config.json`, `model.safetensors`, `vocab.txt`, and `tokenizer_config.json` if there
+  /// is one.
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no classifier.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {

@@ -43,8 +43,9 @@ public struct PoNetMaskedLanguageModel: Sendable {
   ///
   /// - Parameters:
   ///   - text: a text with at least one `[MASK]`.
-  ///   - top: candidates for each mask.
+  ///   - top: candidates for each mask, at most the vocabulary; below 1 gives none.
   ///   - longText: what happens to a text with more tokens than positions.
+  /// - Returns: an entry for each `[MASK]`, in the order of the text.
   /// - Throws: ``ModelError``; ``ModelError/noMask`` for a text without `[MASK]`.
   public func fillMask(
     _ text: String, top: Int = 5, longText: LongText = .isRejected

@@ -165,11 +165,15 @@ public struct PoNetModel: Sendable {
 
   /// Bytes that a call holds at most beside the weights, before it runs.
   ///
-  ///     (4·d + 29) · tokens + 4·d · segments + a constant for one tile
+  ///     (4·d + 29) · tokens + (4·d + 4) · (segments + 1) + a constant for tile and chunks
+  ///
+  /// Without results other than the hidden states, and without the rows of each sequence, most of
+  /// them in `globalAggregation`: 8·d·heads bytes a sequence.
   ///
   /// - Parameters:
   ///   - tokens: of all inputs of the call together.
-  ///   - segments: distinct segment numbers of all inputs together.
+  ///   - segments: distinct segment numbers of each input, added up over the inputs.
+  /// - Returns: the number of bytes.
   public func activationBytes(tokens: Int, segments: Int) -> Int {
     let d = configuration.hiddenSize
     let f = configuration.intermediateSize

@@ -8,15 +8,21 @@ internal import TarnText
 ///
 /// Shapes: each list has one entry a token. Docs: PoNet, section Inputs.
 public struct PoNetInput: Sendable {
-  /// Token numbers, rows of the word table. 101 and 102 mark special tokens.
+  /// Token numbers, rows of the word table.
+  ///
+  /// 101 and 102 mark special tokens.
   public var ids: [Int]
   /// Rows of the token-type table; nil: all 0.
   public var tokenTypes: [Int]?
-  /// Segment numbers in any order; equal numbers are one segment. Nil: derived from the ids.
+  /// Segment numbers in any order; equal numbers are one segment.
+  ///
+  /// Nil: derived from the ids.
   public var segments: [Int]?
-  /// Rows of the position table; nil: 0, 1, 2 …
+  /// Rows of the position table; nil: 0, 1, 2 and so on.
   public var positions: [Int]?
-  /// Which tokens are real; nil: all. Masked tokens are not computed unless a result reads them.
+  /// Which tokens are real; nil: all.
+  ///
+  /// Masked tokens are not computed unless a result reads them.
   public var mask: [Bool]?
 
   /// A sequence; see the properties.
@@ -66,10 +72,17 @@ struct TokenRows: Sendable {
   /// What the maximum of each segment starts from; one more row takes what masked rows bring.
   var segmentStart: [Float] = []
 
+  /// The rows of a batch.
+  ///
   /// - Parameters:
   ///   - inputs: the batch.
   ///   - limits: of the model.
   ///   - excludesSpecial: whether special tokens take part in the global value only (`clsgsepg`).
+  /// - Throws: ``ModelError/emptyInput(sequence:)``,
+  ///   ``ModelError/inputLength(sequence:list:found:expected:)``,
+  ///   ``ModelError/tooLong(sequence:tokens:limit:)``,
+  ///   ``ModelError/inputRange(sequence:list:position:found:count:)``.
+  /// - Complexity: linear in the tokens.
   init(
     _ inputs: [PoNetInput], limits: InputLimits, excludesSpecial: Bool
   ) throws(ModelError) {
