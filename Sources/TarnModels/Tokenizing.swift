@@ -38,6 +38,7 @@ extension WordPieceTokenizer {
   ///   - pair: a second text; each of the two is then one segment.
   ///   - limit: the greatest number of tokens, nil for any.
   ///   - longText: what happens beyond the limit.
+  /// - Returns: the tokens and the segment number of each.
   /// - Throws: ``ModelError/text(_:)``; ``ModelError/emptyText`` for a text without tokens;
   ///   ``ModelError/tooLong(sequence:tokens:limit:)`` if the text has more tokens than `limit` and
   ///   must not be cut.
