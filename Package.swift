@@ -89,17 +89,19 @@ let package = Package(
       ],
       resources: [.copy("Resources/ponet-hyperpartisan-mini")],
       swiftSettings: safe),
-    .executableTarget(
-      name: "TarnBenchmarks",
-      dependencies: ["TarnModels", "TarnCheckpoints", "Tarn", "TarnKernelInterface"],
-      path: "Benchmarks",
-      exclude: ["Results"],
-      swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
       dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
+    .executableTarget(
+      name: "TarnBenchmarks",
+      dependencies: [
+        "TarnModels", "TarnCheckpoints", "Tarn", "TarnKernelInterface", "TarnTestSupport",
+      ],
+      path: "Benchmarks",
+      exclude: ["Results"],
+      swiftSettings: safe),
     .executableTarget(
       name: "TarnKernelCheck",
       dependencies: ["Tarn", "TarnTestSupport"],

@@ -6,9 +6,10 @@ import Tarn
 struct Benchmarks {
   static let help = """
     TarnBenchmarks matmul            share of the measured FMA peak, each instruction set
+    TarnBenchmarks kernels           row and pooling kernels: share of copy bandwidth or peak
     TarnBenchmarks ponet             PoNet-base over n = 512 ... 16384, one and two threads
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
-    TarnBenchmarks all               the three
+    TarnBenchmarks all               the four
 
       --quick          small sizes: checks that everything runs, not how fast
       --layers N       layers of PoNet-base instead of 12 (ponet, memory)
@@ -48,7 +49,8 @@ struct Benchmarks {
         i += 1
         guard i < arguments.count else { return usage("--json needs a file") }
         settings.jsonPath = arguments[i]
-      case let name where ["matmul", "ponet", "memory", "all"].contains(name): names.append(name)
+      case let name where ["matmul", "kernels", "ponet", "memory", "all"].contains(name):
+        names.append(name)
       case let other: return usage("unknown argument \(other)")
       }
       i += 1
@@ -56,6 +58,7 @@ struct Benchmarks {
     guard !names.isEmpty else { return usage("nothing to measure") }
     var rows: [Row] = []
     if !names.isDisjoint(with: ["matmul", "all"]) { rows += try benchmarkMatmul(settings) }
+    if !names.isDisjoint(with: ["kernels", "all"]) { rows += try benchmarkKernels(settings) }
     if !names.isDisjoint(with: ["ponet", "all"]) { rows += try benchmarkPoNet(settings) }
     if !names.isDisjoint(with: ["memory", "all"]) { rows += try benchmarkMemory(settings) }
     if let path = settings.jsonPath { try writeJSON(rows, to: path) }
