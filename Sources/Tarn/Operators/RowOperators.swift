@@ -91,7 +91,8 @@ public func softmax(
 /// `y[i, j] = f(x[i, j])` for exp, tanh, erf, GELU in both forms, ReLU, sigmoid or SiLU.
 ///
 /// - Parameters:
-///   - function: the function; its bound in ulp is stated at ``ElementwiseFunction``.
+///   - function: the function; its bound in ulp is stated at
+///     ``/TarnKernelInterface/ElementwiseFunction``.
 ///   - x: `[rows × columns]`.
 ///   - y: `[rows × columns]`.
 ///   - execution: kernels and threads.
