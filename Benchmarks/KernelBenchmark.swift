@@ -23,8 +23,9 @@ private struct KernelCase {
   var expected: () -> [Double]
 }
 
-/// One thread, each instruction set, 768 columns: rows that fit the second-level cache, or nearly,
-/// and rows that fit no cache. Kernel and bound are timed in turn.
+/// One thread, each instruction set, 768 columns; kernel and bound are timed in turn.
+///
+/// 512 rows nearly fit the second-level cache, 16384 rows fit no cache.
 func benchmarkKernels(_ settings: Settings) throws -> [Row] {
   print("row and pooling kernels, one thread, 768 columns; median of interleaved runs")
   print(

@@ -11,7 +11,8 @@ let laneCount = 16
 
 /// `a·b + c`, rounded once where the target has fused multiply-add, else rounded twice.
 ///
-/// One of the two places where instruction sets differ (the other is Tile.swift). Without the
+/// One of the two places where the arithmetic of instruction sets differs (the other is the register
+/// tile; Table.swift and Peak.swift only name them). Without the
 /// instruction `addingProduct` would call `fmaf` from libm for each lane.
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {

@@ -58,7 +58,7 @@ public struct AggregationKeys: Sendable {
 ///     u_h = W_hᵀ q_h / √e        a_h = softmax_t(u_h·x_t)        z_h = Σ_t a_h[t] x_t
 ///     v_h = W_h z_h + b_h
 ///
-/// arXiv:2110.02442, equations 2 and 3, rearranged: the published form projects every token to a
+/// Global aggregation of arXiv:2110.02442, rearranged: the published form projects every token to a
 /// key, `s_h[t] = q_h·(W_h x_t + b_h) / √e`; the term with b_h is the same for all t and drops out
 /// of the softmax, and the weights sum to one. Exact in real arithmetic (Docs: PoNet).
 ///

@@ -107,7 +107,7 @@ public struct PackedMatrix: Sendable {
 ///
 /// `A·B` is within `depth · 2⁻²⁴ · Σ |a||b|` of the exact value
 /// (`matmulMeetsTheContractAtEveryEdge`); bias and residual round once each, the activation as
-/// ``ElementwiseFunction`` says. NaN and ∞ reach the elements whose sums they are in.
+/// ``/TarnKernelInterface/ElementwiseFunction`` says. NaN and ∞ reach the elements whose sums they are in.
 public func matmul(
   _ a: Matrix, _ b: PackedMatrix, epilogue: Epilogue = .none, into c: inout Matrix,
   at first: Int = 0, on execution: Execution

@@ -67,7 +67,7 @@ public struct FusionPlan: Sendable {
 
 /// `c[t] = (v + S) ∘ o[t] + l[t]`, `v ∘ o[t]` for a global-only token, 0 for a masked one.
 ///
-/// Pooling fusion of arXiv:2110.02442, equation 7, in one pass; `S` is read where the maxima are.
+/// Pooling fusion of arXiv:2110.02442 in one pass; `S` is read where the maxima are.
 /// Docs: PoNet.
 ///
 /// - Parameters:

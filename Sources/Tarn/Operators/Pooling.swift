@@ -90,7 +90,7 @@ package func withOptionalFlags(_ flags: [Bool]?, _ body: (UnsafePointer<Bool>?) 
 
 /// `maxima[labels[t]] = max(maxima[labels[t]], x[t])` for each token t, in order.
 ///
-/// Segment max-pooling (arXiv:2110.02442, section 3.2) with arbitrary labels: equal labels are one
+/// Segment max-pooling (arXiv:2110.02442) with arbitrary labels: equal labels are one
 /// segment, wherever they lie. Start with maxima of -∞; call it tile after tile.
 ///
 /// - Parameters:
@@ -135,7 +135,7 @@ public func segmentMax(
 
 /// `y[t] = max x[u]` over `t - (w-1)/2 ≤ u ≤ t + w/2` within the sequence of t, stride 1.
 ///
-/// Local max-pooling (arXiv:2110.02442, section 3.3) with w = 3. Positions outside the sequence are
+/// Local max-pooling (arXiv:2110.02442) with w = 3. Positions outside the sequence are
 /// left out; they are not zero.
 ///
 /// - Parameters:

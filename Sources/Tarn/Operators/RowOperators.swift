@@ -9,7 +9,7 @@ private let rowGrain = 16
 ///
 ///     mean = (1/d) Σ v[j]      rstd = 1 / sqrt((1/d) Σ (v[j] - mean)² + ε)
 ///
-/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), equation 4, biased variance. Two passes, so the
+/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), section 3, biased variance. Two passes, so the
 /// variance has no cancellation. Sums in the order of Docs: Numerics.
 ///
 /// - Parameters:
@@ -106,8 +106,8 @@ public func softmax(
 
 /// `y[i, j] = f(x[i, j])` for exp, tanh, erf, GELU in both forms, ReLU, sigmoid or SiLU.
 ///
-/// Formulas and bounds in ulp stand at ``ElementwiseFunction``; polynomials of our own, no libm
-/// (Docs: Numerics). GELU: Hendrycks and Gimpel, arXiv:1606.08415.
+/// Formulas and bounds in ulp stand at ``/TarnKernelInterface/ElementwiseFunction``; polynomials of
+/// our own, no libm (Docs: Numerics). GELU: Hendrycks and Gimpel, arXiv:1606.08415.
 ///
 /// - Parameters:
 ///   - function: the function f.

@@ -1,4 +1,4 @@
-// The register tile: the second of the two places where instruction sets differ.
+// The register tile: the second of the two places where the arithmetic of instruction sets differs.
 
 /// The largest register tile of this instruction set, `rows × (vectors · 16)` elements of C.
 ///

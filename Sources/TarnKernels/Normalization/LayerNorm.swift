@@ -6,7 +6,7 @@ import TarnKernelInterface
 ///
 ///     mean = (1/d) Σ_j v[j]      rstd = 1 / sqrt((1/d) Σ_j (v[j] - mean)² + ε)
 ///
-/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), equation 4, biased variance. Two passes, so the
+/// Ba, Kiros, Hinton 2016 (arXiv:1607.06450), section 3, biased variance. Two passes, so the
 /// variance has no cancellation. Sums in the order of Rows.swift.
 ///
 /// - Parameters:

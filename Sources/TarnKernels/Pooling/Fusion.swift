@@ -4,8 +4,8 @@ import TarnKernelInterface
 
 /// `c[t] = (v + S[label(t)]) ∘ o[t] + l[t]`, the fusion of the three poolings.
 ///
-/// `c[t] = v ∘ o[t]` for a global-only token, 0 for a masked one. arXiv:2110.02442, equation 7. One
-/// pass: the segment maxima are read where they are, not broadcast back to the tokens.
+/// `c[t] = v ∘ o[t]` for a global-only token, 0 for a masked one. Pooling fusion of
+/// arXiv:2110.02442. One pass: the segment maxima are read where they are, not broadcast back to the tokens.
 ///
 /// - Parameters:
 ///   - kinds: what each token takes part in.

@@ -8,7 +8,7 @@ import TarnKernelInterface
 ///     m[h] = max_t s[t, h]    p[h, t] = exp(s[t, h] - m[h])    l[h] = Σ_t p[h, t]
 ///     z[h] = Σ_t p[h, t] x_t                 a product with the chunk itself
 ///
-/// arXiv:2110.02442, equations 2 and 3, with the query folded into the key matrix (Docs: PoNet).
+/// Global aggregation of arXiv:2110.02442, with the query folded into the key matrix (Docs: PoNet).
 /// Chunks are joined in order by the caller.
 ///
 /// - Parameters:

@@ -4,7 +4,7 @@ import TarnKernelInterface
 
 /// `m[label(t), j] = max(m[label(t), j], x[t, j])` for each row t in order.
 ///
-/// Segment max-pooling of Tan et al. 2022 (arXiv:2110.02442), section 3.2. Labels are arbitrary, so
+/// Segment max-pooling of Tan et al. 2022 (arXiv:2110.02442). Labels are arbitrary, so
 /// a segment need not be contiguous. Call it for tile after tile; the maxima start at -∞.
 ///
 /// - Parameters:

@@ -5,7 +5,7 @@ import TarnKernelInterface
 /// `y[t, j] = max x[u, j]` over `t - (w-1)/2 ≤ u ≤ t + w/2` inside the sequence, stride 1.
 ///
 /// Positions outside the sequence are left out; they are not zero. With w = 3: the token and its
-/// two neighbours (local max-pooling of arXiv:2110.02442, section 3.3).
+/// two neighbours (local max-pooling of arXiv:2110.02442).
 ///
 /// - Parameters:
 ///   - x: `[tokens × columns]`: one whole sequence.

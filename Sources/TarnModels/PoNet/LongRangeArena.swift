@@ -274,13 +274,20 @@ public struct LongRangeArenaModel: Sendable {
   ///
   /// - Parameters:
   ///   - sequences: token numbers; 0 is padding and masked, as the experiments have it.
-  ///   - second: the second text of each pair for a retrieval model; others ignore it.
+  ///   - second: the second text of each pair for a retrieval model, else nil.
   /// - Returns: a row of logits for each sequence or pair, before softmax.
   /// - Throws: ``ModelError`` for inputs that do not fit the model;
-  ///   ``ModelError/operation(_:)`` if a retrieval model gets lists of different lengths.
+  ///   ``ModelError/operation(_:)`` if a retrieval model gets lists of different lengths, or another
+  ///   model a second list.
   public func classify(
     _ sequences: [[Int]], _ second: [[Int]]? = nil
   ) throws(ModelError) -> Matrix {
+    guard isDual || second == nil else {
+      throw .operation(
+        .invalidArgument(
+          operation: "classify", argument: "second", found: "a list",
+          expected: "nil, the model takes one text"))
+    }
     let first = try pooled(sequences)
     if isDual {
       let other = try pooled(second ?? [])

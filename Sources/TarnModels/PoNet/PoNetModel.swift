@@ -163,24 +163,28 @@ public struct PoNetModel: Sendable {
     }
   }
 
-  /// Bytes that a call holds at most beside the weights, before it runs.
+  /// Bytes that a call holds at most beside the weights, until its result is handed out.
   ///
-  ///     (4·d + 29) · tokens + (4·d + 4) · (segments + 1) + a constant for tile and chunks
-  ///
-  /// Without results other than the hidden states, and without the rows of each sequence, most of
-  /// them in `globalAggregation`: 8·d·heads bytes a sequence.
+  ///     (4·d + 29) · tokens + (4·d + 4) · (segments + 1) + (8·heads + 24) · d · sequences
+  ///       + a constant for tile and chunks
   ///
   /// - Parameters:
   ///   - tokens: of all inputs of the call together.
   ///   - segments: distinct segment numbers of each input, added up over the inputs.
-  /// - Returns: the number of bytes.
-  public func activationBytes(tokens: Int, segments: Int) -> Int {
-    let d = configuration.hiddenSize
-    let f = configuration.intermediateSize
-    let tile = min(tokens, Tile.rows) * (4 * d + f) * 4
-    let wave = execution.threads == 1 ? 1 : execution.threads * 4
-    let chunk = 4 * (256 * 2 * configuration.heads + 2 * d * (configuration.heads + 16))
-    return tokens * (4 * d + 29) + (segments + 1) * (4 * d + 4) + tile + wave * chunk
+  ///   - sequences: inputs of the call.
+  /// - Returns: the number of bytes, at most the largest `Int`.
+  public func activationBytes(tokens: Int, segments: Int, sequences: Int = 1) -> Int {
+    // In Double, since counts are the caller's and products might overflow.
+    let d = Double(configuration.hiddenSize)
+    let heads = Double(configuration.heads)
+    let tokens = Double(max(0, tokens))
+    let tile = min(tokens, Double(Tile.rows)) * (4 * d + Double(configuration.intermediateSize)) * 4
+    let wave = execution.threads == 1 ? 1 : Double(execution.threads) * 4
+    let chunk = 4 * (256 * 2 * heads + 2 * d * (heads + 16))
+    let bytes =
+      tokens * (4 * d + 29) + (Double(max(0, segments)) + 1) * (4 * d + 4)
+      + Double(max(0, sequences)) * d * (8 * heads + 24) + tile + wave * chunk
+    return Int(exactly: bytes.rounded()) ?? .max
   }
 
   func tokenRows(_ inputs: [PoNetInput]) throws(ModelError) -> TokenRows {
