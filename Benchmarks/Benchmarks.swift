@@ -6,13 +6,19 @@ import Tarn
 struct Benchmarks {
   static let help = """
     TarnBenchmarks matmul            share of the measured FMA peak, each instruction set
+    TarnBenchmarks rivals            matmul against other libraries, given by --blas
     TarnBenchmarks kernels           row and pooling kernels: share of copy bandwidth or peak
     TarnBenchmarks ponet             PoNet-base over n = 512 ... 16384, one and two threads
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
-    TarnBenchmarks all               the four
+    TarnBenchmarks all               everything
 
       --quick          small sizes: checks that everything runs, not how fast
       --layers N       layers of PoNet-base instead of 12 (ponet, memory)
+      --blas [NAME=VALUE,...:]PATH   a library with cblas_sgemm or dnnl_sgemm; the variables are
+                      set while it is loaded; may be repeated (rivals)
+      --threads N     threads, 1 without it (rivals)
+      --rounds N      interleaved repetitions, 9 without it (matmul, rivals)
+      --filter TEXT   only shapes whose name contains it (rivals)
       --json FILE      the rows as JSON, Google-Benchmark field names
       --help
 
@@ -45,11 +51,25 @@ struct Benchmarks {
           return usage("--layers needs a number from 1")
         }
         settings.layers = n
+      case "--blas", "--filter":
+        i += 1
+        guard i < arguments.count else { return usage("\(arguments[i - 1]) needs a value") }
+        if arguments[i - 1] == "--blas" {
+          settings.libraries.append(arguments[i])
+        } else {
+          settings.filter = arguments[i]
+        }
+      case "--threads", "--rounds":
+        i += 1
+        guard i < arguments.count, let n = Int(arguments[i]), n > 0 else {
+          return usage("\(arguments[i - 1]) needs a number from 1")
+        }
+        if arguments[i - 1] == "--threads" { settings.threads = n } else { settings.rounds = n }
       case "--json":
         i += 1
         guard i < arguments.count else { return usage("--json needs a file") }
         settings.jsonPath = arguments[i]
-      case let name where ["matmul", "kernels", "ponet", "memory", "all"].contains(name):
+      case let name where ["matmul", "rivals", "kernels", "ponet", "memory", "all"].contains(name):
         names.append(name)
       case let other: return usage("unknown argument \(other)")
       }
@@ -58,6 +78,7 @@ struct Benchmarks {
     guard !names.isEmpty else { return usage("nothing to measure") }
     var rows: [Row] = []
     if !names.isDisjoint(with: ["matmul", "all"]) { rows += try benchmarkMatmul(settings) }
+    if !names.isDisjoint(with: ["rivals", "all"]) { rows += try benchmarkRivals(settings) }
     if !names.isDisjoint(with: ["kernels", "all"]) { rows += try benchmarkKernels(settings) }
     if !names.isDisjoint(with: ["ponet", "all"]) { rows += try benchmarkPoNet(settings) }
     if !names.isDisjoint(with: ["memory", "all"]) { rows += try benchmarkMemory(settings) }
@@ -79,4 +100,8 @@ struct Settings {
   var isQuick = false
   var layers = 12
   var jsonPath: String?
+  var libraries: [String] = []
+  var threads = 1
+  var rounds = 9
+  var filter: String?
 }

@@ -35,6 +35,11 @@ func median(_ values: [Double]) -> Double {
   return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
 }
 
+/// The n-th root of the product.
+func geometricMean(_ values: [Double]) -> Double {
+  exp(values.map { log($0) }.reduce(0, +) / Double(max(1, values.count)))
+}
+
 /// A number with so many decimals, right-aligned.
 func fixed(_ x: Double, _ decimals: Int, width: Int = 0) -> String {
   var scale = 1.0
@@ -102,11 +107,13 @@ func writeJSON(_ rows: [Row], to path: String) throws {
 
 /// What stops a benchmark.
 enum BenchmarkError: Error, CustomStringConvertible {
+  case library(String, String)
   case unwritable(String)
   case wrongResult(String)
 
   var description: String {
     switch self {
+    case .library(let path, let reason): "\(path): \(reason)"
     case .unwritable(let path): "\(path): cannot be written"
     case .wrongResult(let what): "\(what): the result differs from the reference"
     }

@@ -38,13 +38,15 @@ struct LinearTimeTests {
     ] as [(Int, ([UInt8]) throws -> Int)] {
       let short = [UInt8](String(repeating: unit, count: count).utf8)
       let long = short + short
-      // Another process may disturb a measurement, not twelve in a row.
-      var ratio = Double.infinity
-      for _ in 0..<12 where ratio > 2.3 {
-        let first = try fastest { _ = try run(short) }
-        ratio = try fastest { _ = try run(long) } / first
+      // Another process takes its part of caches and memory: the fastest of all calls counts, and
+      // after a bad ratio the next measurement waits a little.
+      var times = (Double.infinity, Double.infinity)
+      for attempt in 0..<30 where attempt == 0 || times.1 > 2.3 * times.0 {
+        if attempt > 2 { usleep(300_000) }
+        times.0 = min(times.0, try fastest { _ = try run(short) })
+        times.1 = min(times.1, try fastest { _ = try run(long) })
       }
-      #expect(ratio <= 2.3, "\(escaped(unit))")
+      #expect(times.1 <= 2.3 * times.0, "\(escaped(unit)): \(times.1 / times.0)")
     }
   }
 

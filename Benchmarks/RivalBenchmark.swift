@@ -1,0 +1,131 @@
+// Matmul against other libraries, in turn in one process.
+
+import Tarn
+import TarnKernelInterface
+
+/// One line for each shape: GFLOP/s of the peak, of Tarn, of each rival.
+func benchmarkRivals(_ settings: Settings) throws -> [Row] {
+  let execution = try Execution(threads: settings.threads)
+  let table = execution.table
+  let rivals = try settings.libraries.enumerated().map {
+    try Rival($1, threads: settings.threads, index: $0)
+  }
+  let kernel =
+    "matmul-f32-\(table.tileRows)x\(table.tileColumns)-\(execution.instructionSet.rawValue)"
+  print("matmul in GFLOP/s, \(settings.threads) thread(s), medians of interleaved runs")
+  print("  tarn: \(kernel), weights packed ahead")
+  for (i, rival) in rivals.enumerated() {
+    print("  [\(i + 1)]: \(rival.name), kernel: \(rival.kernel)")
+  }
+  let titles = ["peak", "tarn"] + rivals.indices.map { "[\($0 + 1)]" }
+  print(
+    column("shape", 16), titles.map { String(repeating: " ", count: 7 - $0.count) + $0 }.joined(),
+    "  share  best/rival")
+  var rows: [Row] = []
+  var summary = RivalSummary()
+  for shape in settings.isQuick ? ProductShape.tiny : ProductShape.all {
+    if let filter = settings.filter, !shape.name.contains(filter) { continue }
+    let times = try measure(shape, rivals, on: execution, kernel, settings)
+    let medians = times.medians
+    let rates = medians.dropFirst().map { shape.operations / $0 }
+    let peak = Double(times.peakOperations) / medians[0] * Double(settings.threads)
+    let best = rates.dropFirst().max() ?? .nan
+    let share = rates[0] / peak
+    print(
+      column(shape.name, 16),
+      ([peak] + rates).map { fixed($0 / 1e9, 1, width: 7) }.joined(),
+      fixed(share * 100, 1, width: 6) + " %", fixed(rates[0] / best, 2, width: 6))
+    summary.add(shape, share: share, rates: rates)
+    let threads = settings.threads == 1 ? "" : "/threads=\(settings.threads)"
+    for (i, rate) in rates.enumerated() {
+      let name = i == 0 ? kernel : "\(rivals[i - 1].name) (\(rivals[i - 1].kernel))"
+      rows.append(
+        times.times.row(
+          i + 1, name: "\(name)/\(shape.m)x\(shape.k)x\(shape.n)\(threads)",
+          counters: [("gflops", rate / 1e9), ("peak_share", rate / peak)]))
+    }
+  }
+  summary.show(rivals)
+  return rows
+}
+
+private struct RivalTimes {
+  var times: InterleavedTimes
+  var peakOperations: Int
+  var medians: [Double] { times.medians }
+}
+
+private func measure(
+  _ shape: ProductShape, _ rivals: [Rival], on execution: Execution, _ kernel: String,
+  _ settings: Settings
+) throws -> RivalTimes {
+  let (m, k, n) = (shape.m, shape.k, shape.n)
+  let a = try randomMatrix(m, k, seed: 1)
+  let b = try randomMatrix(k, n, seed: 2)
+  let packed = try PackedMatrix(b, on: execution)
+  var c = try Matrix(rows: m, columns: n)
+  var other = [Float](repeating: .nan, count: m * n)
+  let aElements = a.elements
+  let bElements = b.elements
+  try matmul(a, packed, into: &c, on: execution)
+  try checkProduct(a, b, c.elements, kernel)
+  let table = execution.table
+  var operations = 0
+  var bodies: [(Int) -> Void] = [
+    { _ in operations = table.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations },
+    { _ in try? matmul(a, packed, into: &c, on: execution) },
+  ]
+  for rival in rivals {
+    let run = {
+      unsafe aElements.withUnsafeBufferPointer { a in
+        unsafe bElements.withUnsafeBufferPointer { b in
+          unsafe other.withUnsafeMutableBufferPointer { c in
+            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else {
+              return
+            }
+            // SAFETY: m × k, k × n and m × n elements.
+            unsafe rival.multiply(m, n, k, a, b, transposed: false, c)
+          }
+        }
+      }
+    }
+    run()
+    try checkProduct(a, b, other, rival.name)
+    bodies.append { _ in run() }
+  }
+  var times = InterleavedTimes(bodies.count, settings)
+  times.measure(bodies)
+  return RivalTimes(times: times, peakOperations: operations)
+}
+
+/// Geometric means and worst cases by the number of rows.
+private struct RivalSummary {
+  private var groups: [(name: String, contains: (Int) -> Bool, lines: [[Double]])] = [
+    ("M = 1", { $0 == 1 }, []), ("2 ≤ M ≤ 64", { (2...64).contains($0) }, []),
+    ("M ≥ 96", { $0 >= 96 }, []),
+  ]
+
+  /// `rates`: Tarn's, then the rivals'.
+  mutating func add(_ shape: ProductShape, share: Double, rates: [Double]) {
+    for i in groups.indices where groups[i].contains(shape.m) {
+      let others = rates.dropFirst()
+      let best = others.max().map { rates[0] / $0 }
+      groups[i].lines.append([share] + others.map { rates[0] / $0 } + (best.map { [$0] } ?? []))
+    }
+  }
+
+  func show(_ rivals: [Rival]) {
+    let titles =
+      ["share of peak"] + rivals.indices.map { "Tarn / [\($0 + 1)]" }
+      + (rivals.isEmpty ? [] : ["Tarn / best rival"])
+    for group in groups where !group.lines.isEmpty {
+      print("\(group.name), \(group.lines.count) shapes: geometric mean, least")
+      for (i, title) in titles.enumerated() {
+        let values = group.lines.map { $0[i] }
+        print(
+          "  " + column(title, 20), fixed(geometricMean(values), 3, width: 7),
+          fixed(values.min() ?? .nan, 3, width: 7))
+      }
+    }
+  }
+}
