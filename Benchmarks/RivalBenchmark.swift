@@ -7,8 +7,9 @@ import TarnKernelInterface
 func benchmarkRivals(_ settings: Settings) throws -> [Row] {
   let execution = try Execution(threads: settings.threads)
   let table = execution.table
-  let rivals = try settings.libraries.enumerated().map {
-    try Rival($1, threads: settings.threads, index: $0)
+  var rivals: [Rival] = []
+  for library in settings.libraries {
+    rivals.append(try Rival(library, threads: settings.threads, others: rivals))
   }
   let kernel =
     "matmul-f32-\(table.tileRows)x\(table.tileColumns)-\(execution.instructionSet.rawValue)"

@@ -1,7 +1,7 @@
 // Other libraries' SGEMM, found at run time: `--blas [NAME=VALUE,...:]PATH`.
 //
-// A library that is named twice, with different environments, is loaded twice, the second time from
-// a copy of the file: the loader would hand out the first one again.
+// A library that is named again, under another environment, is loaded again, from a copy of the file:
+// the loader would hand out the first one.
 
 #if canImport(Glibc)
   import Glibc
@@ -17,6 +17,7 @@
   let name: String
   /// What the library says it runs here; empty if it says nothing.
   let kernel: String
+  private let path: String
   private let product: Product
 
   @unsafe private enum Product {
@@ -41,8 +42,9 @@
   ///   - specification: `[NAME=VALUE,...:]PATH`; the variables are set before the library is loaded
   ///     and stay set.
   ///   - threads: for libraries that read it from the environment.
-  ///   - index: a number that no other rival has.
-  init(_ specification: String, threads: Int, index: Int) throws {
+  ///   - others: rivals that have been loaded before.
+  /// - Throws: ``BenchmarkError/library(_:_:)``.
+  init(_ specification: String, threads: Int, others: [Rival]) throws {
     let parts = specification.split(separator: ":", maxSplits: 1).map(String.init)
     let path = parts.last ?? ""
     let variables = parts.count == 2 ? parts[0].split(separator: ",") : []
@@ -54,19 +56,21 @@
       guard pair.count == 2 else { throw BenchmarkError.library(path, "\(variable) has no value") }
       unsafe setenv(pair[0], pair[1], 1)
     }
-    let loaded = variables.isEmpty ? path : try Rival.copy(path, index)
+    self.path = path
+    let isCopy = others.contains { $0.path == path }
+    let loaded = isCopy ? try Rival.copy(path, others.count) : path
     // SAFETY: dlopen takes a terminated string and returns nil or a handle, which is kept open.
     guard let handle = unsafe dlopen(loaded, RTLD_NOW | RTLD_LOCAL) else {
       let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "no reason given"
       throw BenchmarkError.library(path, reason)
     }
-    for variable in variables { unsafe unsetenv(String(variable.prefix { $0 != "=" })) }
     let file = path.split(separator: "/").last.map(String.init) ?? path
     name = variables.isEmpty ? file : file + " " + variables.joined(separator: " ")
     if let symbol = unsafe dlsym(handle, "dnnl_sgemm") {
       // SAFETY: oneDNN's documented signature; dnnl_dim_t is 64 bits.
       unsafe product = unsafe .oneDNN(unsafe unsafeBitCast(symbol, to: OneDNNFunction.self))
       kernel = unsafe Rival.oneDNNKernel(handle)
+      finishLoading(variables)
       return
     }
     guard
@@ -75,6 +79,16 @@
     // SAFETY: the CBLAS signature with 32-bit integers.
     unsafe product = unsafe .cblas(unsafe unsafeBitCast(symbol, to: CBLASFunction.self))
     kernel = unsafe Rival.kernelName(handle)
+    finishLoading(variables)
+  }
+
+  /// Some libraries read their environment at the first call.
+  private func finishLoading(_ variables: [Substring]) {
+    let x: [Float] = [1]
+    var y: [Float] = [0]
+    // SAFETY: matrices of one element.
+    unsafe multiply(1, 1, 1, x, x, transposed: false, &y)
+    for variable in variables { unsafe unsetenv(String(variable.prefix { $0 != "=" })) }
   }
 
   /// A copy of the file, which the loader takes for another library.
