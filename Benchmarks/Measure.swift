@@ -40,8 +40,9 @@ func geometricMean(_ values: [Double]) -> Double {
   exp(values.map { log($0) }.reduce(0, +) / Double(max(1, values.count)))
 }
 
-/// A number with so many decimals, right-aligned.
+/// A number with so many decimals, right-aligned; a dash for what is none.
 func fixed(_ x: Double, _ decimals: Int, width: Int = 0) -> String {
+  guard x.magnitude < 1e15 else { return String(repeating: " ", count: max(0, width - 1)) + "-" }
   var scale = 1.0
   for _ in 0..<decimals { scale *= 10 }
   let whole = Int((x.magnitude * scale).rounded())
