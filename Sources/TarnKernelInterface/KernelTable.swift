@@ -17,29 +17,30 @@ public struct KernelTable: Sendable {
   /// Whether `a·b + c` is rounded once; then all such tables give the same bits.
   public var hasFusedMultiplyAdd: Bool
 
-  /// Packs B `[depth × columns]`; the target is `PackedView.elementCount` elements.
+  /// Packs some panels of B `[depth × columns]`; the target is `PackedView.elementCount` elements.
   ///
-  /// Parameters: B, the packed form.
-  public var pack: @Sendable (MatrixView, MutablePointer) -> Void
-  /// Packs the transpose of B, given as `[columns × depth]`.
+  /// Parameters: B, the panels, the packed form.
+  public var pack: @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void
+  /// Packs some panels of the transpose of B, given as `[columns × depth]`.
   ///
-  /// Parameters: B, the packed form.
-  public var packTransposed: @Sendable (MatrixView, MutablePointer) -> Void
-  /// `C = activation(A·B + bias) + residual` for some panels of a packed B.
+  /// Parameters: B, the panels, the packed form.
+  public var packTransposed: @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void
+  /// `C = activation(A·B + bias) + residual` for some panels of a packed B, or with A·B added to C
+  /// before the rest.
   ///
   /// The workspace is ``Blocking/matmulWorkspace`` elements.
   public var matmul:
     @Sendable (
-      _ a: MatrixView, _ b: PackedView, _ panels: Range<Int>, _ epilogue: EpilogueView,
-      _ c: MutableMatrixView, _ workspace: MutablePointer
+      _ a: MatrixView, _ b: PackedView, _ panels: Range<Int>, _ adding: Bool,
+      _ epilogue: EpilogueView, _ c: MutableMatrixView, _ workspace: MutablePointer
     ) -> Void
-  /// `C = activation(A·B + bias) + residual` with a row-major B.
+  /// `C = activation(A·B + bias) + residual` for some panels of a row-major B, for few rows.
   ///
   /// The workspace is ``Blocking/matmulWorkspace`` elements.
   public var matmulUnpacked:
     @Sendable (
-      _ a: MatrixView, _ b: MatrixView, _ epilogue: EpilogueView, _ c: MutableMatrixView,
-      _ workspace: MutablePointer
+      _ a: MatrixView, _ b: MatrixView, _ panels: Range<Int>, _ epilogue: EpilogueView,
+      _ c: MutableMatrixView, _ workspace: MutablePointer
     ) -> Void
   /// Layer norm of each row of `x + residual`; `y` may be `x` or `residual`.
   public var layerNorm:
@@ -121,15 +122,15 @@ public struct KernelTable: Sendable {
   /// A table of these members; see the properties.
   public init(
     tileRows: Int, tileColumns: Int, hasFusedMultiplyAdd: Bool,
-    pack: @escaping @Sendable (MatrixView, MutablePointer) -> Void,
-    packTransposed: @escaping @Sendable (MatrixView, MutablePointer) -> Void,
+    pack: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
+    packTransposed: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
     matmul:
       @escaping @Sendable (
-        MatrixView, PackedView, Range<Int>, EpilogueView, MutableMatrixView, MutablePointer
+        MatrixView, PackedView, Range<Int>, Bool, EpilogueView, MutableMatrixView, MutablePointer
       ) -> Void,
     matmulUnpacked:
       @escaping @Sendable (
-        MatrixView, MatrixView, EpilogueView, MutableMatrixView, MutablePointer
+        MatrixView, MatrixView, Range<Int>, EpilogueView, MutableMatrixView, MutablePointer
       ) -> Void,
     layerNorm:
       @escaping @Sendable (

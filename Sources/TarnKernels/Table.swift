@@ -15,10 +15,14 @@ public func kernelTable() -> KernelTable {
     tileRows: TileShape.rows,
     tileColumns: TileShape.vectors &* 16,
     hasFusedMultiplyAdd: fused,
-    pack: { pack($0, $1) },
-    packTransposed: { packTransposed($0, $1) },
-    matmul: { matmul($0, $1, panels: $2, epilogue: $3, into: $4, workspace: $5) },
-    matmulUnpacked: { matmul($0, unpacked: $1, epilogue: $2, into: $3, workspace: $4) },
+    pack: { pack($0, panels: $1, $2) },
+    packTransposed: { packTransposed($0, panels: $1, $2) },
+    matmul: {
+      matmul($0, $1, panels: $2, adding: $3, epilogue: $4, into: $5, workspace: $6)
+    },
+    matmulUnpacked: {
+      matmul($0, unpacked: $1, panels: $2, epilogue: $3, into: $4, workspace: $5)
+    },
     layerNorm: { layerNorm($0, residual: $1, gain: $2, bias: $3, epsilon: $4, into: $5) },
     softmax: { softmax($0, scale: $1, into: $2) },
     elementwise: { elementwise($0, $1, $2, $3) },

@@ -123,7 +123,8 @@ public func globalAggregation(
               rowStride: q.rowStride)
             let c = unsafe MutableMatrixView(
               u.base + h * d, rows: u.rows, columns: d, rowStride: u.rowStride)
-            unsafe kernels.matmul(a, fold, 0..<fold.panelCount, EpilogueView(), c, workspace)
+            unsafe kernels.matmul(
+              a, fold, 0..<fold.panelCount, false, EpilogueView(), c, workspace)
           }
         }
       }
@@ -161,7 +162,8 @@ public func globalAggregation(
                 v.base + h * keys.headSize, rows: v.rows, columns: keys.headSize,
                 rowStride: v.rowStride)
               let epilogue = unsafe EpilogueView(bias: bias.base + h * keys.headSize)
-              unsafe kernels.matmul(a, project, 0..<project.panelCount, epilogue, c, workspace)
+              unsafe kernels.matmul(
+                a, project, 0..<project.panelCount, false, epilogue, c, workspace)
             }
           }
         }
@@ -212,7 +214,8 @@ private func aggregateChunks(
                 let m = unsafe base + heads * Blocking.tokens
                 let packed = unsafe base + packedOffset
                 unsafe kernels.packTransposed(
-                  MatrixView(u.row(s), rows: heads, columns: d, rowStride: d), packed)
+                  MatrixView(u.row(s), rows: heads, columns: d, rowStride: d),
+                  0..<PackedView(packed, depth: d, columns: heads).panelCount, packed)
                 let target = raw.map {
                   unsafe MutableMatrixView(
                     $0.base + rows.lowerBound, rows: heads, columns: rows.count,

@@ -45,7 +45,8 @@ public struct PackedMatrix: Sendable {
   ///   does not fit an `Int`.
   /// - Complexity: one read, one write.
   public init(_ matrix: Matrix, on execution: Execution) throws(TarnError) {
-    unsafe try self.init(matrix, depth: matrix.rows, columns: matrix.columns, execution.table.pack)
+    unsafe try self.init(
+      matrix, depth: matrix.rows, columns: matrix.columns, execution.table.pack, on: execution)
   }
 
   /// Packs the transpose of `matrix`, `[columns × depth]` row-major, as linear layers store it.
@@ -54,12 +55,14 @@ public struct PackedMatrix: Sendable {
   /// - Complexity: one read, one write; strided.
   public init(transposing matrix: Matrix, on execution: Execution) throws(TarnError) {
     unsafe try self.init(
-      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.packTransposed)
+      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.packTransposed,
+      on: execution)
   }
 
   private init(
     _ matrix: Matrix, depth: Int, columns: Int,
-    _ pack: @Sendable (MatrixView, UnsafeMutablePointer<Float>) -> Void
+    _ pack: @Sendable (MatrixView, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
+    on execution: Execution
   ) throws(TarnError) {
     self.depth = depth
     self.columns = columns
@@ -67,8 +70,11 @@ public struct PackedMatrix: Sendable {
       rows: 1, columns: PackedView.elementCount(depth: depth, columns: columns))
     packed.withMutableView { target in
       matrix.withView { source in
-        // SAFETY: the target holds elementCount elements.
-        unsafe pack(source, target.base)
+        let panels = unsafe PackedView(target.base, depth: depth, columns: columns).panelCount
+        execution.forEachRange(panels, grain: 1) { panels in
+          // SAFETY: the target holds elementCount elements; panels write different ones.
+          unsafe pack(source, panels, target.base)
+        }
       }
     }
     self.packed = packed
@@ -113,39 +119,45 @@ public func matmul(
   at first: Int = 0, on execution: Execution
 ) throws(TarnError) {
   try checkShape("matmul", "a", [a.rows, a.columns], [a.rows, b.depth])
-  if let bias = epilogue.bias {
-    try checkShape("matmul", "bias", [bias.rows, bias.columns], [1, b.columns])
-  }
-  if let residual = epilogue.residual {
-    try checkShape(
-      "matmul", "residual", [residual.rows, residual.columns], [a.rows, b.columns])
-  }
+  try check(epilogue, rows: a.rows, columns: b.columns)
   try checkTarget("matmul", c, first: first, rows: a.rows, columns: b.columns)
   let rows = a.rows
-  let kernels = execution.table
   a.withView { a in
     b.withView { b in
       withEpilogueView(epilogue) { epilogue in
         c.withMutableView { c in
-          // SAFETY: shapes were checked above; c shares no memory with the others, since it is
-          // uniquely referenced. Ranges of rows or of panels write different elements.
-          let c = c[rows: first..<first + rows]
-          if rows >= 32 {
-            execution.forEachRange(rows, grain: kernels.tileRows * 2) { range in
-              unsafe withMatmulWorkspace { workspace in
-                unsafe kernels.matmul(
-                  a[rows: range], b, 0..<b.panelCount, epilogue[rows: range], c[rows: range],
-                  workspace)
-              }
-            }
-          } else {
-            execution.forEachRange(b.panelCount, grain: 1) { panels in
-              unsafe withMatmulWorkspace { workspace in
-                unsafe kernels.matmul(a, b, panels, epilogue, c, workspace)
-              }
-            }
-          }
+          // Shapes were checked above; c shares no memory with the others, since it is uniquely
+          // referenced.
+          multiply(
+            a, b, adding: false, epilogue, into: c[rows: first..<first + rows], on: execution)
         }
+      }
+    }
+  }
+}
+
+/// Divides a product with packed weights among threads: by rows, or by panels if they are few.
+///
+/// The caller has checked shapes, and that `c` shares no memory with the others.
+func multiply(
+  _ a: MatrixView, _ b: PackedView, adding: Bool, _ epilogue: EpilogueView,
+  into c: MutableMatrixView, on execution: Execution
+) {
+  let kernels = execution.table
+  if c.rows >= 32 {
+    execution.forEachRange(c.rows, grain: kernels.tileRows * 2) { range in
+      // SAFETY: ranges of rows write different elements.
+      unsafe withMatmulWorkspace { workspace in
+        unsafe kernels.matmul(
+          a[rows: range], b, 0..<b.panelCount, adding, epilogue[rows: range], c[rows: range],
+          workspace)
+      }
+    }
+  } else {
+    execution.forEachRange(b.panelCount, grain: 1) { panels in
+      // SAFETY: panels write different columns.
+      unsafe withMatmulWorkspace { workspace in
+        unsafe kernels.matmul(a, b, panels, adding, epilogue, c, workspace)
       }
     }
   }
@@ -160,7 +172,7 @@ package func withMatmulWorkspace(_ body: (UnsafeMutablePointer<Float>) -> Void) 
   }
 }
 
-private func withEpilogueView(_ epilogue: Epilogue, _ body: (EpilogueView) -> Void) {
+func withEpilogueView(_ epilogue: Epilogue, _ body: (EpilogueView) -> Void) {
   func withResidual(_ view: EpilogueView) {
     var view = view
     if let residual = epilogue.residual {
@@ -185,7 +197,7 @@ private func withEpilogueView(_ epilogue: Epilogue, _ body: (EpilogueView) -> Vo
 
 extension EpilogueView {
   /// The epilogue of rows `range`.
-  fileprivate subscript(rows range: Range<Int>) -> EpilogueView {
+  subscript(rows range: Range<Int>) -> EpilogueView {
     unsafe EpilogueView(
       bias: bias, activation: activation, residual: residual.map { $0[rows: range] })
   }

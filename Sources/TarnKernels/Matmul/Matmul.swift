@@ -1,12 +1,14 @@
 // The loops of matmul around the micro-kernel. Touches pointers.
 //
-//     for each block of rows (at most 240, a multiple of the tile's)      its rows of A fit L2
-//       for each k-block of 384                                           LOOP over k: fixed, in order
-//         for each panel of 48 columns of B                               384 × 48 floats
-//           for each tile of rows                                         6 or 8 rows of A fit L1
-//             micro-kernel: C = or += A·B; after the last k-block the epilogue
+//     LOOP 5  for each block of rows, at most 240        A's rows of one k-block fit L2
+//     LOOP 4    for each k-block of 384                  in order: all write the same C
+//     LOOP 3      for each panel of 48 columns of B      384 × 48 floats
+//     LOOP 2        for each strip of a panel            as wide as the register tile; B's part fits L1
+//     LOOP 1          for each tile of rows              a few rows of A
+//                       micro-kernel: C = or += A·B; after the last k-block the epilogue
 //
-// Work may be divided over rows and over panels, never over k.
+// Work may be divided over rows and over panels, never over k. One or two rows take several panels
+// at once, in the same order of summation.
 
 import TarnKernelInterface
 
@@ -22,32 +24,36 @@ import TarnKernelInterface
 ///   - a: `[rows × depth]`.
 ///   - b: `depth × columns` in panels.
 ///   - panels: the panels to compute; the other columns of C stay untouched.
+///   - adding: whether the first block's sums are added to what C holds, as when B is one of several
+///     k-blocks.
 ///   - epilogue: what happens to `A·B` after the last k-block.
 ///   - c: `[rows × columns]`. Distinct from `a` and `b`.
 ///   - workspace: `Blocking.matmulWorkspace` elements.
 ///
 /// Depth 0 gives the epilogue of zeros. Cost: `2·rows·depth·columns` operations, bound by FMA
-/// throughput from about 8 rows up, by reading B below.
+/// throughput from about 4 rows up, by reading B below.
 func matmul(
-  _ a: MatrixView, _ b: PackedView, panels: Range<Int>, epilogue: EpilogueView,
+  _ a: MatrixView, _ b: PackedView, panels: Range<Int>, adding: Bool, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
   let operand = Operand(
     base: b.base, depth: b.depth, columns: b.columns, packed: true, rowStride: 0)
-  blocked(a, operand, panels: panels, epilogue: epilogue, into: c, workspace: workspace)
+  blocked(
+    a, operand, panels: panels, adding: adding, epilogue: epilogue, into: c, workspace: workspace)
 }
 
-/// `C = activation(A·B + bias) + residual` with B row-major as it is, for a B that is used once.
+/// `C = activation(A·B + bias) + residual` with B row-major as it is, for few rows.
 ///
-/// The same sums in the same order as the packed form. `b.columns` need not be a multiple of 16.
+/// The same sums in the same order as the packed form; parameters as there. Each tile of rows reads
+/// all of B, so that packing pays from some tiles up. `b.columns` need not be a multiple of 16.
 func matmul(
-  _ a: MatrixView, unpacked b: MatrixView, epilogue: EpilogueView, into c: MutableMatrixView,
-  workspace: UnsafeMutablePointer<Float>
+  _ a: MatrixView, unpacked b: MatrixView, panels: Range<Int>, epilogue: EpilogueView,
+  into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
   let operand = Operand(
     base: b.base, depth: b.rows, columns: b.columns, packed: false, rowStride: b.rowStride)
-  let panels = (b.columns &+ 47) / 48
-  blocked(a, operand, panels: 0..<panels, epilogue: epilogue, into: c, workspace: workspace)
+  blocked(
+    a, operand, panels: panels, adding: false, epilogue: epilogue, into: c, workspace: workspace)
 }
 
 /// B in either layout, as the loops see it: where a strip of columns starts, and its row stride.
@@ -73,7 +79,7 @@ private struct Operand {
 }
 
 private func blocked(
-  _ a: MatrixView, _ b: Operand, panels: Range<Int>, epilogue: EpilogueView,
+  _ a: MatrixView, _ b: Operand, panels: Range<Int>, adding: Bool, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
   let rowBlocks = (c.rows &+ 239) / 240
@@ -84,60 +90,110 @@ private func blocked(
   let depthBlocks = max(1, (b.depth &+ Blocking.depth &- 1) / Blocking.depth)
 
   var firstRow = 0
-  while firstRow < c.rows {
+  while firstRow < c.rows {  // LOOP 5
     let rows = min(rowBlock, c.rows &- firstRow)
-    for block in 0..<depthBlocks {
+    for block in 0..<depthBlocks {  // LOOP 4
       let k = block &* Blocking.depth
-      let depth = min(Blocking.depth, b.depth &- k)
-      for panel in panels {
-        panelLoop(
-          a, b, firstRow: firstRow, rows: rows, k: k, depth: depth, panel: panel,
-          epilogue: block &+ 1 == depthBlocks ? epilogue : EpilogueView(), into: c,
-          workspace: workspace)
+      let part = Part(
+        a: a, b: b, c: c, firstRow: firstRow, rows: rows, k: k,
+        depth: min(Blocking.depth, b.depth &- k), adding: adding || k > 0,
+        epilogue: block &+ 1 == depthBlocks ? epilogue : EpilogueView(), workspace: workspace)
+      var panel = panels.lowerBound
+      while panel < panels.upperBound {  // LOOP 3
+        let wide = rows == 1 ? part.widePanels(panel..<panels.upperBound) : 1
+        if wide > 1 {
+          part.multiplyWide(panel, wide)
+        } else {
+          part.multiply(panel)
+        }
+        panel &+= wide
       }
     }
     firstRow &+= rows
   }
 }
 
-/// One panel of B against a block of rows, tile by tile.
-///
-/// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1.
-@inline(__always)
-private func panelLoop(
-  _ a: MatrixView, _ b: Operand, firstRow: Int, rows: Int, k: Int, depth: Int, panel: Int,
-  epilogue: EpilogueView, into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
-) {
-  let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
-  let firstColumn = panel &* 48
-  let columns = min(48, b.columns &- firstColumn)
-  let bStride = b.panelStride(panel)
-  let bPanel = b.panelRow(panel, k)
-  var row = firstRow
-  for tile in 0..<tiles {
-    let height = (firstRow &+ rows &- row) / (tiles &- tile)
-    let aTile = a.row(row) + k
-    let cTile = c.row(row) + firstColumn
+/// A block of rows against one k-block.
+private struct Part {
+  var a: MatrixView
+  var b: Operand
+  var c: MutableMatrixView
+  var firstRow: Int
+  var rows: Int
+  var k: Int
+  var depth: Int
+  var adding: Bool
+  var epilogue: EpilogueView
+  var workspace: UnsafeMutablePointer<Float>
+
+  /// One panel, strip by strip, tile by tile.
+  ///
+  /// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1.
+  @inline(__always)
+  func multiply(_ panel: Int) {
+    let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
+    let bStride = b.panelStride(panel)
+    let bPanel = b.panelRow(panel, k)
+    let columns = min(48, b.columns &- panel &* 48)
+    let stripVectors = TileShape.vectors(rows: (rows &+ tiles &- 1) / tiles)
     var strip = 0
-    while strip < columns {
-      let wanted = min(TileShape.vectors &* 16, columns &- strip)
-      let whole = wanted / 16
-      if whole > 0 {
-        multiplyTile(
-          rows: height, vectors: whole, aTile, a.rowStride, bPanel + strip, bStride, depth: depth,
-          cTile + strip, c.rowStride, adding: k > 0)
-        strip &+= whole &* 16
-      } else {
-        narrowTile(
-          rows: height, columns: wanted, aTile, a.rowStride, bPanel + strip, bStride, depth: depth,
-          isPadded: b.packed, cTile + strip, c.rowStride, adding: k > 0, workspace: workspace)
-        strip &+= wanted
+    while strip < columns {  // LOOP 2
+      let wanted = min(stripVectors &* 16, columns &- strip)
+      let vectors = wanted / 16
+      let width = vectors > 0 ? vectors &* 16 : wanted
+      var row = firstRow
+      for tile in 0..<tiles {  // LOOP 1
+        let height = (firstRow &+ rows &- row) / (tiles &- tile)
+        let aTile = a.row(row) + k
+        let cTile = c.row(row) + (panel &* 48 &+ strip)
+        if vectors > 0 {
+          multiplyTile(
+            rows: height, vectors: vectors, aTile, a.rowStride, bPanel + strip, bStride,
+            depth: depth, cTile, c.rowStride, adding: adding)
+        } else {
+          narrowTile(
+            rows: height, columns: width, aTile, a.rowStride, bPanel + strip, bStride,
+            depth: depth, isPadded: b.packed, cTile, c.rowStride, adding: adding,
+            workspace: workspace)
+        }
+        if !epilogue.isEmpty {
+          apply(
+            epilogue, row: row, rows: height, firstColumn: panel &* 48 &+ strip, columns: width,
+            to: c)
+        }
+        row &+= height
       }
+      strip &+= width
+    }
+  }
+
+  /// How many panels from the first on one row takes at once: full ones only.
+  @inline(__always)
+  func widePanels(_ panels: Range<Int>) -> Int {
+    let full = b.columns / 48 &- panels.lowerBound
+    return b.packed ? min(TileShape.widePanels, panels.count, max(1, full)) : 1
+  }
+
+  /// One row against several full panels.
+  @inline(__always)
+  func multiplyWide(_ panel: Int, _ count: Int) {
+    let target = c.row(firstRow) + panel &* 48
+    let step = 48 &* b.depth
+    switch count {
+    case 4:
+      WideRow<4>.multiply(
+        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
+    case 3:
+      WideRow<3>.multiply(
+        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
+    default:
+      WideRow<2>.multiply(
+        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
     }
     if !epilogue.isEmpty {
-      apply(epilogue, row: row, rows: height, firstColumn: firstColumn, columns: columns, to: c)
+      apply(
+        epilogue, row: firstRow, rows: 1, firstColumn: panel &* 48, columns: 48 &* count, to: c)
     }
-    row &+= height
   }
 }
 

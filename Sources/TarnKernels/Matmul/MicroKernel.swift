@@ -92,3 +92,55 @@ enum Tile<let rows: Int, let vectors: Int> {
     }
   }
 }
+
+/// One row of C against `panels` panels of 48 columns at once; `panels ≤ 4`.
+///
+/// A row alone has three chains of multiply-adds, fewer than hide their latency, and reads one
+/// stream of memory. The sums are those of ``Tile``.
+enum WideRow<let panels: Int> {
+
+  /// `c = a · b`, or `c + a · b`, for one row, `48 · panels` columns and one k-block.
+  ///
+  /// Limit: reading B.
+  ///
+  /// ## Safety
+  /// Readable: `a[k]`, `b[p·step + 48·k + 0 ..< 48]`. Writable: `c[0 ..< 48·panels]`, distinct from
+  /// both.
+  @inline(never)
+  static func multiply(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ step: Int, _ depth: Int,
+    _ c: UnsafeMutablePointer<Float>, _ adding: Bool
+  ) {
+    var s0 = LaneRow()
+    var s1 = LaneRow()
+    var s2 = LaneRow()
+    var s3 = LaneRow()
+    var bRow = b
+    for k in 0..<depth {
+      let x = Lanes(repeating: a[k])
+      add(x, bRow, &s0)
+      if panels > 1 { add(x, bRow + step, &s1) }
+      if panels > 2 { add(x, bRow + 2 &* step, &s2) }
+      if panels > 3 { add(x, bRow + 3 &* step, &s3) }
+      bRow += 48
+    }
+    write(s0, c, adding)
+    if panels > 1 { write(s1, c + 48, adding) }
+    if panels > 2 { write(s2, c + 96, adding) }
+    if panels > 3 { write(s3, c + 144, adding) }
+  }
+
+  @inline(__always)
+  private static func add(_ x: Lanes, _ b: UnsafePointer<Float>, _ s: inout LaneRow) {
+    s.v0 = multiplyAdd(x, Lanes(b), s.v0)
+    s.v1 = multiplyAdd(x, Lanes(b + 16), s.v1)
+    s.v2 = multiplyAdd(x, Lanes(b + 32), s.v2)
+  }
+
+  @inline(__always)
+  private static func write(_ s: LaneRow, _ c: UnsafeMutablePointer<Float>, _ adding: Bool) {
+    (adding ? Lanes(c) + s.v0 : s.v0).store(c)
+    (adding ? Lanes(c + 16) + s.v1 : s.v1).store(c + 16)
+    (adding ? Lanes(c + 32) + s.v2 : s.v2).store(c + 32)
+  }
+}

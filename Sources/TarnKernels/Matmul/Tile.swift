@@ -14,12 +14,26 @@ enum TileShape {
   #if TARN_AVX512
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }
+    static var widePanels: Int { @inline(__always) get { 4 } }
+
+    /// Vectors of a tile of so many rows.
+    @inline(__always)
+    static func vectors(rows: Int) -> Int { 3 }
   #elseif TARN_AVX2 || arch(arm64)
     static var rows: Int { @inline(__always) get { 6 } }
     static var vectors: Int { @inline(__always) get { 1 } }
+    static var widePanels: Int { @inline(__always) get { 2 } }
+
+    /// Few rows take more columns: twelve chains of multiply-adds hide their latency.
+    @inline(__always)
+    static func vectors(rows: Int) -> Int { rows <= 2 ? 3 : rows == 3 ? 2 : 1 }
   #else
     static var rows: Int { @inline(__always) get { 2 } }
     static var vectors: Int { @inline(__always) get { 1 } }
+    static var widePanels: Int { @inline(__always) get { 1 } }
+
+    @inline(__always)
+    static func vectors(rows: Int) -> Int { 1 }
   #endif
 }
 
@@ -60,12 +74,17 @@ func multiplyTile(
     default: Tile<1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
     }
   #elseif TARN_AVX2 || arch(arm64)
-    switch rows {
-    case 6: Tile<6, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 5: Tile<5, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 4: Tile<4, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 3: Tile<3, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 2: Tile<2, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    switch vectors &* 8 &+ rows {
+    case 26: Tile<2, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 19: Tile<3, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
     default: Tile<1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
     }
   #else

@@ -37,7 +37,8 @@ func aggregate(
   let byToken = MutableMatrixView(
     workspace + Blocking.matmulWorkspace, rows: tokens, columns: heads, rowStride: heads)
   matmul(
-    x, u, panels: 0..<u.panelCount, epilogue: EpilogueView(), into: byToken, workspace: workspace)
+    x, u, panels: 0..<u.panelCount, adding: false, epilogue: EpilogueView(), into: byToken,
+    workspace: workspace)
   for h in 0..<heads {
     let row = scores.row(h)
     for t in 0..<tokens { row[t] = byToken.row(t)[h] }
@@ -57,7 +58,8 @@ func aggregate(
     }
   }
   matmul(
-    scores.readOnly, unpacked: x, epilogue: EpilogueView(), into: z, workspace: workspace)
+    scores.readOnly, unpacked: x, panels: 0..<(x.columns &+ 47) / 48, epilogue: EpilogueView(),
+    into: z, workspace: workspace)
 }
 
 /// Joins a chunk's aggregate to the running one: `(M, L, Z) ← (M, L, Z) ⊕ (m, l, z)`, head by head.

@@ -11,6 +11,8 @@ public let matmulChecks: [KernelCheck] = [
   KernelCheck("matmul, panel ranges", matmulWritesItsPanelsOnly),
   KernelCheck("matmul, packing", packingFillsPanelsAndTransposes),
   KernelCheck("matmul, row alone", rowAloneEqualsRowInBatch),
+  KernelCheck("matmul, packing inside", packingInsideChangesNoBit),
+  KernelCheck("matmul, strides and batches", stridesAndBatchesChangeNoBit),
   KernelCheck("matmul, powers of two", scalingByPowersOfTwoIsExact),
   KernelCheck("matmul, identity", identityGivesTheMatrix),
   KernelCheck("matmul, permuted rows", permutedRowsGivePermutedRows),
@@ -37,6 +39,10 @@ struct MatmulShape {
     var shapes = rows.map { MatmulShape(rows: $0, depth: quick ? 7 : 385, columns: 97) }
     shapes += columns.map { MatmulShape(rows: 17, depth: quick ? 7 : 385, columns: $0) }
     shapes += depths.map { MatmulShape(rows: quick ? 3 : 17, depth: $0, columns: quick ? 33 : 97) }
+    // One row takes up to four full panels at once.
+    shapes += [96, 143, 144, 145, 192, 193, 240, 288, 337].map {
+      MatmulShape(rows: 1, depth: quick ? 7 : 385, columns: $0)
+    }
     for r in [0, 1, 2, 3, 7, 9] {
       for d in [0, 1, 2, 5] {
         for c in [0, 1, 15, 16, 17, 33, 49] {
@@ -78,10 +84,10 @@ private struct MatmulCase {
       rows: shape.rows, columns: shape.columns, gap: place % 3, at: placement(place))
     let workspace = GuardedMatrix(
       rows: 1, columns: Blocking.matmulWorkspace, at: placement(place + 1))
-    execution.table.pack(weights.view, panels.target.base)
     let view = PackedView(panels.view.base, depth: shape.depth, columns: shape.columns)
+    execution.table.pack(weights.view, 0..<view.panelCount, panels.target.base)
     execution.table.matmul(
-      left.view, view, 0..<view.panelCount, epilogue, c.target, workspace.target.base)
+      left.view, view, 0..<view.panelCount, false, epilogue, c.target, workspace.target.base)
     for memory in [left, weights, panels, c, workspace] {
       report.expectIntact(memory, "matmul \(shape.label) place \(place)")
     }
@@ -98,7 +104,8 @@ private struct MatmulCase {
       rows: shape.rows, columns: shape.columns, gap: place % 2, at: placement(place + 2))
     let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
     execution.table.matmulUnpacked(
-      left.view, right.view, EpilogueView(), c.target, workspace.target.base)
+      left.view, right.view, 0..<(shape.columns + 47) / 48, EpilogueView(), c.target,
+      workspace.target.base)
     for memory in [left, right, c, workspace] {
       report.expectIntact(memory, "matmulUnpacked \(shape.label) place \(place)")
     }
@@ -210,15 +217,15 @@ private func matmulWritesItsPanelsOnly(
   let weights = GuardedMatrix(rows: shape.depth, columns: shape.columns, input.b)
   let packed = GuardedMatrix(
     rows: 1, columns: PackedView.elementCount(depth: shape.depth, columns: shape.columns))
-  execution.table.pack(weights.view, packed.target.base)
   let view = PackedView(packed.view.base, depth: shape.depth, columns: shape.columns)
+  execution.table.pack(weights.view, 0..<view.panelCount, packed.target.base)
   let left = GuardedMatrix(rows: shape.rows, columns: shape.depth, input.a)
   for first in 0..<view.panelCount {
     for last in first...view.panelCount {
       let c = GuardedMatrix(rows: shape.rows, columns: shape.columns)
       let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
       execution.table.matmul(
-        left.view, view, first..<last, EpilogueView(), c.target, workspace.target.base)
+        left.view, view, first..<last, false, EpilogueView(), c.target, workspace.target.base)
       let written = first * 48..<min(last * 48, shape.columns)
       let found = c.elements
       let isRight = found.indices.allSatisfy { i in
@@ -233,7 +240,7 @@ private func matmulWritesItsPanelsOnly(
 private func packingFillsPanelsAndTransposes(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {
-  for depth in [0, 1, 3, 17] {
+  for depth in [0, 1, 3, 15, 16, 17, 33] {
     for columns in [0, 1, 15, 16, 17, 47, 48, 49, 96, 97, 113] {
       var random = SplitMix64(seed: UInt64(columns))
       let b = random.floats(depth * columns)
@@ -250,18 +257,129 @@ private func packingFillsPanelsAndTransposes(
       let source = GuardedMatrix(
         rows: depth, columns: columns, gap: columns % 3, at: placement(columns), b)
       let packed = GuardedMatrix(rows: 1, columns: count, at: placement(depth))
-      execution.table.pack(source.view, packed.target.base)
+      // Panel by panel, last first: each is written on its own.
+      for panel in (0..<view.panelCount).reversed() {
+        execution.table.pack(source.view, panel..<panel + 1, packed.target.base)
+      }
       report.expectSameBits(packed.elements, expected, label)
       report.expectIntact(packed, label)
       let transposed = (0..<columns).flatMap { j in (0..<depth).map { b[$0 * columns + j] } }
       let other = GuardedMatrix(
         rows: columns, columns: depth, gap: depth % 2, at: placement(columns + 1), transposed)
       let again = GuardedMatrix(rows: 1, columns: count, at: placement(depth + 1))
-      execution.table.packTransposed(other.view, again.target.base)
+      for panel in (0..<view.panelCount).reversed() {
+        execution.table.packTransposed(other.view, panel..<panel + 1, again.target.base)
+      }
       report.expectSameBits(again.elements, expected, "\(label), transposed")
       report.expectIntact(again, label)
     }
   }
+}
+
+/// `A·B` and `A·Bᵀ` with B used once give the bits of B packed ahead, epilogue included.
+private func packingInsideChangesNoBit(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  var shapes = [
+    MatmulShape(rows: 0, depth: 3, columns: 5), MatmulShape(rows: 3, depth: 0, columns: 5),
+    MatmulShape(rows: 3, depth: 4, columns: 0), MatmulShape(rows: 1, depth: 1, columns: 1),
+    MatmulShape(rows: 1, depth: 385, columns: 97), MatmulShape(rows: 8, depth: 50, columns: 100),
+    MatmulShape(rows: 9, depth: 384, columns: 64), MatmulShape(rows: 33, depth: 769, columns: 130),
+    MatmulShape(rows: 10, depth: 5, columns: 1536), MatmulShape(rows: 10, depth: 5, columns: 1537),
+  ]
+  if size != .quick { shapes.append(MatmulShape(rows: 241, depth: 770, columns: 1700)) }
+  for (number, shape) in shapes.enumerated() {
+    var random = SplitMix64(seed: UInt64(3000 + number))
+    let (m, k, n) = (shape.rows, shape.depth, shape.columns)
+    let a = try Matrix(rows: m, columns: k, random.floats(m * k))
+    let elements = random.floats(k * n)
+    let b = try Matrix(rows: k, columns: n, elements)
+    let transposed = try Matrix(
+      rows: n, columns: k, (0..<n).flatMap { j in (0..<k).map { elements[$0 * n + j] } })
+    let epilogue = Epilogue(
+      bias: Matrix(random.floats(n)), activation: .gelu,
+      residual: try Matrix(rows: m, columns: n, random.floats(m * n)))
+    for (name, epilogue) in [("", Epilogue.none), (" with epilogue", epilogue)] {
+      let label = "matmul \(shape.label)\(name) \(execution.label)"
+      var ahead = try Matrix(rows: m, columns: n)
+      try matmul(
+        a, PackedMatrix(b, on: execution), epilogue: epilogue, into: &ahead, on: execution)
+      var inside = try Matrix(rows: m + 2, columns: n)
+      try matmul(a, b, epilogue: epilogue, into: &inside, at: 1, on: execution)
+      report.expectSameBits(
+        inside.rows(1..<m + 1).elements, ahead.elements, "\(label), packed inside")
+      try matmul(
+        a, transposed, transposingB: true, epilogue: epilogue, into: &inside, at: 1, on: execution)
+      report.expectSameBits(
+        inside.rows(1..<m + 1).elements, ahead.elements, "\(label), transposed")
+      report.expect(
+        inside.rows(0..<1).elements.allSatisfy { $0 == 0 }
+          && inside.rows(m + 1..<m + 2).elements.allSatisfy { $0 == 0 }, "\(label), other rows")
+    }
+  }
+}
+
+/// Matrices in the caller's memory, with gaps and in batches, give the bits of each one alone.
+private func stridesAndBatchesChangeNoBit(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  // Heads beside each other, as attention has them; then matrices one after another with gaps.
+  for (count, interleaves) in [(1, false), (3, true), (5, false), (40, true)] {
+    let (m, k, n) = (11, 20, 18)
+    let layout = { (rows: Int, columns: Int) throws(TarnError) in
+      interleaves
+        ? try MatrixLayout(
+          rows: rows, columns: columns, rowStride: count * columns + 3, count: count,
+          matrixStride: columns)
+        : try MatrixLayout(
+          rows: rows, columns: columns, rowStride: columns + 2, count: count,
+          matrixStride: rows * (columns + 2) + 1)
+    }
+    for transposes in [false, true] {
+      for isShared in [false, true] {
+        var random = SplitMix64(seed: UInt64(count))
+        let la = try layout(m, k)
+        let lb =
+          isShared
+          ? try MatrixLayout(rows: transposes ? n : k, columns: transposes ? k : n)
+          : try layout(transposes ? n : k, transposes ? k : n)
+        let lc = try layout(m, n)
+        let a = random.floats(la.extent)
+        let b = random.floats(lb.extent)
+        var c = [Float](repeating: .nan, count: lc.extent + 7)
+        try a.withUnsafeBufferPointer { a throws(TarnError) in
+          try b.withUnsafeBufferPointer { b throws(TarnError) in
+            try c.withUnsafeMutableBufferPointer { c throws(TarnError) in
+              try matmul(
+                ExternalMatrix(a, la), ExternalMatrix(b, lb), transposingB: transposes,
+                into: ExternalMutableMatrix(c, lc), on: execution)
+            }
+          }
+        }
+        var expected = [Float](repeating: .nan, count: c.count)
+        for i in 0..<count {
+          let x = try compact(a, la, i)
+          let y = try compact(b, lb, isShared ? 0 : i)
+          var z = try Matrix(rows: m, columns: n)
+          try matmul(x, y, transposingB: transposes, into: &z, on: execution)
+          for r in 0..<m {
+            for j in 0..<n { expected[i * lc.matrixStride + r * lc.rowStride + j] = z[r, j] }
+          }
+        }
+        report.expectSameBits(
+          c, expected, "matmul batch \(count) \(transposes) \(isShared) \(execution.label)")
+      }
+    }
+  }
+}
+
+private func compact(_ x: [Float], _ layout: MatrixLayout, _ i: Int) throws(TarnError) -> Matrix {
+  var elements: [Float] = []
+  for r in 0..<layout.rows {
+    let start = i * layout.matrixStride + r * layout.rowStride
+    elements += x[start..<start + layout.columns]
+  }
+  return try Matrix(rows: layout.rows, columns: layout.columns, elements)
 }
 
 /// Batch invariance: the other rows, the tile and the place of a row do not matter.

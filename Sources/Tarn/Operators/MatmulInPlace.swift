@@ -1,0 +1,195 @@
+// Matmul of operands that are used once: B is packed inside the call, block by block.
+
+internal import TarnKernelInterface
+
+/// `c[first ..< first + a.rows] = activation(a·b + bias) + residual`, or with `bᵀ` for `b`.
+///
+/// The sums of ``matmul(_:_:epilogue:into:at:on:)``, bit for bit. For weights that are used again,
+/// pack them once: ``PackedMatrix``.
+///
+/// - Parameters:
+///   - a: `[rows × depth]`.
+///   - b: `[depth × columns]`, or `[columns × depth]` if it is transposed.
+///   - transposingB: whether the product is `a·bᵀ`.
+///   - epilogue: bias `[1 × columns]`, residual `[rows × columns]`.
+///   - c: at least `first + rows` rows of `columns`.
+///   - first: the first row of `c` that is written.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the rows do not fit
+///   in `c`; both before `c` is touched.
+/// - Complexity: as the form with packed weights, and one read and one write of `b`; few rows take
+///   `b` as it is unless it is transposed. Scratch memory of 2.4 MB is kept between calls.
+public func matmul(
+  _ a: Matrix, _ b: Matrix, transposingB: Bool = false, epilogue: Epilogue = .none,
+  into c: inout Matrix, at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  let (depth, columns) = transposingB ? (b.columns, b.rows) : (b.rows, b.columns)
+  try checkShape("matmul", "a", [a.rows, a.columns], [a.rows, depth])
+  try check(epilogue, rows: a.rows, columns: columns)
+  try checkTarget("matmul", c, first: first, rows: a.rows, columns: columns)
+  let rows = a.rows
+  a.withView { a in
+    b.withView { b in
+      withEpilogueView(epilogue) { epilogue in
+        c.withMutableView { c in
+          multiply(
+            a, transposingB ? .transposed(b) : .rowMajor(b), epilogue,
+            into: c[rows: first..<first + rows], on: execution)
+        }
+      }
+    }
+  }
+}
+
+/// `c_i = activation(a_i·b_i + bias) + residual`, or with `b_iᵀ`, for matrices in the caller's memory.
+///
+/// The sums of ``matmul(_:_:epilogue:into:at:on:)``, bit for bit, for any strides and any division of
+/// a batch.
+///
+/// - Parameters:
+///   - a: `count` matrices `[rows × depth]`, or one that serves all.
+///   - b: `count` matrices `[depth × columns]`, or `[columns × depth]` if transposed, or one that
+///     serves all.
+///   - transposingB: whether the products are `a_i·b_iᵀ`.
+///   - epilogue: bias `[1 × columns]` and residual `[rows × columns]`, the same for all.
+///   - c: `count` matrices `[rows × columns]`; none of its memory, gaps included, may be part of `a`
+///     or `b`.
+///   - execution: kernels and threads.
+/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for memory that overlaps;
+///   both before `c` is touched.
+/// - Complexity: as ``matmul(_:_:transposingB:epilogue:into:at:on:)`` for each of the batch.
+///
+/// ## Safety
+/// The buffers must stay alive during the call, and nobody else may use that of `c`.
+@unsafe public func matmul(
+  _ a: ExternalMatrix, _ b: ExternalMatrix, transposingB: Bool = false,
+  epilogue: Epilogue = .none, into c: ExternalMutableMatrix, on execution: Execution
+) throws(TarnError) {
+  let (la, lb, lc) = unsafe (a.layout, b.layout, c.layout)
+  let (depth, columns) = transposingB ? (lb.columns, lb.rows) : (lb.rows, lb.columns)
+  try checkShape("matmul", "a", [la.rows, la.columns], [lc.rows, depth])
+  try checkShape("matmul", "b columns", [columns], [lc.columns])
+  if la.count != 1 { try checkShape("matmul", "a count", [la.count], [lc.count]) }
+  if lb.count != 1 { try checkShape("matmul", "b count", [lb.count], [lc.count]) }
+  try check(epilogue, rows: lc.rows, columns: columns)
+  try unsafe checkOverlap(c, a, "a")
+  try unsafe checkOverlap(c, b, "b")
+  nonisolated(unsafe) let (a, b, c) = unsafe (a, b, c)
+  withEpilogueView(epilogue) { epilogue in
+    let one = { @Sendable (i: Int) in
+      // SAFETY: sizes were checked; matrices of the batch share no element.
+      let right = unsafe b.view(lb.count == 1 ? 0 : i)
+      unsafe multiply(
+        a.view(la.count == 1 ? 0 : i), transposingB ? .transposed(right) : .rowMajor(right),
+        epilogue, into: c.view(i), on: execution)
+    }
+    // Whole matrices to the threads if there are enough of them; each is then multiplied serially.
+    if lc.count >= 2 * execution.threads {
+      execution.forEach(lc.count, one)
+    } else {
+      for i in 0..<lc.count { one(i) }
+    }
+  }
+}
+
+/// Throws if `c` lies in the memory of another operand.
+private func checkOverlap(
+  _ c: ExternalMutableMatrix, _ other: ExternalMatrix, _ name: String
+) throws(TarnError) {
+  if unsafe c.overlaps(other) {
+    throw .invalidArgument(
+      operation: "matmul", argument: "c", found: "memory that is part of \(name)",
+      expected: "memory of its own")
+  }
+}
+
+/// B as it lies in memory.
+enum RightOperand {
+  /// `[depth × columns]`.
+  case rowMajor(MatrixView)
+  /// `[columns × depth]`.
+  case transposed(MatrixView)
+}
+
+/// A product whose B is packed in blocks of 384 × 1536, unless few rows are to be multiplied.
+///
+///     for each 1536 columns; for each k-block of 384, in order: pack, then multiply and add
+///
+/// The caller has checked shapes, and that `c` shares no memory with the others.
+private func multiply(
+  _ a: MatrixView, _ b: RightOperand, _ epilogue: EpilogueView, into c: MutableMatrixView,
+  on execution: Execution
+) {
+  guard c.rows > 0, c.columns > 0 else { return }
+  let kernels = execution.table
+  if case .rowMajor(let b) = b, c.rows <= kernels.tileRows {
+    execution.forEachRange((c.columns + 47) / 48, grain: 1) { panels in
+      // SAFETY: panels write different columns.
+      unsafe withMatmulWorkspace { workspace in
+        unsafe kernels.matmulUnpacked(a, b, panels, epilogue, c, workspace)
+      }
+    }
+    return
+  }
+  let depth = a.columns
+  unsafe Workspace.with { packed in
+    for j in stride(from: 0, to: c.columns, by: Workspace.columns) {
+      let columns = min(Workspace.columns, c.columns - j)
+      for k in stride(from: 0, to: max(1, depth), by: Blocking.depth) {
+        let part = min(Blocking.depth, depth - k)
+        let block = unsafe PackedView(packed, depth: part, columns: columns)
+        // SAFETY: a workspace holds 384 × 1536 elements; panels are different parts of it.
+        nonisolated(unsafe) let packed = unsafe packed
+        execution.forEachRange(block.panelCount, grain: 2) { panels in
+          switch b {
+          case .rowMajor(let b):
+            unsafe kernels.pack(b[rows: k..<k + part, columns: j..<j + columns], panels, packed)
+          case .transposed(let b):
+            unsafe kernels.packTransposed(
+              b[rows: j..<j + columns, columns: k..<k + part], panels, packed)
+          }
+        }
+        let isLast = k + Blocking.depth >= depth
+        let target = unsafe MutableMatrixView(
+          c.base + j, rows: c.rows, columns: columns, rowStride: c.rowStride)
+        multiply(
+          a[rows: 0..<a.rows, columns: k..<k + part], block, adding: k > 0,
+          isLast ? epilogue[columnsFrom: j] : unsafe EpilogueView(), into: target, on: execution)
+      }
+    }
+  }
+}
+
+/// Throws unless bias and residual fit a result of that size.
+func check(_ epilogue: Epilogue, rows: Int, columns: Int) throws(TarnError) {
+  if let bias = epilogue.bias {
+    try checkShape("matmul", "bias", [bias.rows, bias.columns], [1, columns])
+  }
+  if let residual = epilogue.residual {
+    try checkShape(
+      "matmul", "residual", [residual.rows, residual.columns], [rows, columns])
+  }
+}
+
+extension MatrixView {
+  /// A part, without a copy; not checked.
+  fileprivate subscript(rows rows: Range<Int>, columns columns: Range<Int>) -> MatrixView {
+    unsafe MatrixView(
+      row(rows.lowerBound) + columns.lowerBound, rows: rows.count, columns: columns.count,
+      rowStride: rowStride)
+  }
+}
+
+extension EpilogueView {
+  /// The epilogue of the columns from `j` on.
+  fileprivate subscript(columnsFrom j: Int) -> EpilogueView {
+    unsafe EpilogueView(
+      bias: bias.map { unsafe $0 + j }, activation: activation,
+      residual: residual.map {
+        unsafe MatrixView(
+          $0.base + j, rows: $0.rows, columns: $0.columns - j, rowStride: $0.rowStride)
+      })
+  }
+}
