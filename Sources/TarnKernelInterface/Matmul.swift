@@ -1,19 +1,19 @@
 // Arguments of the matmul kernels.
 
-/// Weights reordered for matmul: `depth × columns` in panels of ``panelWidth`` columns.
+/// Weights reordered for matmul: `depth × columns` in strips of sixteen columns.
 ///
-/// Panel `p` holds columns `48·p …`, row after row, and starts at `48·p·depth`. The last panel is
-/// as wide as it must be in multiples of 16; columns past the end are zero. One format serves all
-/// instruction sets.
+/// Strip `s` holds columns `16·s …`, row after row, and starts at `16·s·depth`; columns past the end
+/// are zero. Three strips are a panel, the unit in which work is divided. One format serves all
+/// instruction sets: whatever the register tile, it reads whole cache lines one after another.
 ///
 /// ## Safety
 /// `base` must be readable for ``elementCount(depth:columns:)`` elements while the view is used.
 public struct PackedView: @unchecked Sendable {
-  /// The first element of panel 0.
+  /// The first element of strip 0.
   public var base: UnsafePointer<Float>
   /// Rows of the matrix before packing: the length of the sums.
   public var depth: Int
-  /// Columns of the matrix before packing, without the zeros that fill up the last panel.
+  /// Columns of the matrix before packing, without the zeros that fill up the last strip.
   public var columns: Int
 
   /// A view of packed weights that the caller owns; nothing is copied or checked.
@@ -31,12 +31,6 @@ public struct PackedView: @unchecked Sendable {
   /// Number of panels: `columns / 48`, rounded up.
   @inlinable @inline(__always)
   public var panelCount: Int { (columns &+ 47) / 48 }
-
-  /// Columns of panel `p`, rounded up to whole vectors: 48, or 16, 32 or 48 for the last.
-  @inlinable @inline(__always)
-  public func paddedWidth(_ p: Int) -> Int {
-    min(48, (columns &- 48 &* p &+ 15) & ~15)
-  }
 
   /// Elements that the packed form of `depth × columns` takes.
   @inlinable @inline(__always)

@@ -30,7 +30,7 @@ public struct Epilogue: Sendable {
 
 /// A weight matrix `depth × columns` in the order in which matmul reads it.
 ///
-/// Panels of 48 columns; one format for all instruction sets. See Docs: Architecture.
+/// Strips of sixteen columns; one format for all instruction sets. Docs: Matmul.
 public struct PackedMatrix: Sendable {
   /// Rows of the matrix before packing: the length of the sums.
   public let depth: Int

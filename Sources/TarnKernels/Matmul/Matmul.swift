@@ -3,12 +3,12 @@
 //     LOOP 5  for each block of rows, at most 240        A's rows of one k-block fit L2
 //     LOOP 4    for each k-block of 384                  in order: all write the same C
 //     LOOP 3      for each panel of 48 columns of B      384 × 48 floats
-//     LOOP 2        for each strip of a panel            as wide as the register tile; B's part fits L1
+//     LOOP 2        for each part of a panel             as wide as the register tile
 //     LOOP 1          for each tile of rows              a few rows of A
 //                       micro-kernel: C = or += A·B; after the last k-block the epilogue
 //
-// Work may be divided over rows and over panels, never over k. One or two rows take several panels
-// at once, in the same order of summation.
+// Work may be divided over rows and over panels, never over k. One row takes two panels at once, in
+// the same order of summation. Docs: Matmul.
 
 import TarnKernelInterface
 
@@ -22,7 +22,7 @@ import TarnKernelInterface
 ///
 /// - Parameters:
 ///   - a: `[rows × depth]`.
-///   - b: `depth × columns` in panels.
+///   - b: `depth × columns` in strips of sixteen columns.
 ///   - panels: the panels to compute; the other columns of C stay untouched.
 ///   - adding: whether the first block's sums are added to what C holds, as when B is one of several
 ///     k-blocks.
@@ -36,10 +36,9 @@ func matmul(
   _ a: MatrixView, _ b: PackedView, panels: Range<Int>, adding: Bool, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
-  let operand = Operand(
-    base: b.base, depth: b.depth, columns: b.columns, packed: true, rowStride: 0)
   blocked(
-    a, operand, panels: panels, adding: adding, epilogue: epilogue, into: c, workspace: workspace)
+    a, Operand(b), panels: panels, adding: adding, epilogue: epilogue, into: c, workspace: workspace
+  )
 }
 
 /// `C = activation(A·B + bias) + residual` with B row-major as it is, for few rows.
@@ -50,31 +49,35 @@ func matmul(
   _ a: MatrixView, unpacked b: MatrixView, panels: Range<Int>, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
-  let operand = Operand(
-    base: b.base, depth: b.rows, columns: b.columns, packed: false, rowStride: b.rowStride)
   blocked(
-    a, operand, panels: panels, adding: false, epilogue: epilogue, into: c, workspace: workspace)
+    a, Operand(b), panels: panels, adding: false, epilogue: epilogue, into: c, workspace: workspace)
 }
 
-/// B in either layout, as the loops see it: where a strip of columns starts, and its row stride.
+/// B in either layout, as the loops see it.
+///
+/// Vector v of row k is at `base + v·step + k·rowStride`.
 private struct Operand {
   var base: UnsafePointer<Float>
   var depth: Int
   var columns: Int
-  var packed: Bool
   var rowStride: Int
+  var step: Int
+  var isPacked: Bool
 
-  @inline(__always)
-  func panelStride(_ panel: Int) -> Int {
-    packed ? min(48, (columns &- 48 &* panel &+ 15) & ~15) : rowStride
+  init(_ b: PackedView) {
+    (base, depth, columns) = (b.base, b.depth, b.columns)
+    (rowStride, step, isPacked) = (16, 16 &* b.depth, true)
   }
 
-  /// Row `k` of panel `panel`.
+  init(_ b: MatrixView) {
+    (base, depth, columns) = (b.base, b.rows, b.columns)
+    (rowStride, step, isPacked) = (b.rowStride, 16, false)
+  }
+
+  /// Row `k` of the vector that begins with column `j`, a multiple of 16.
   @inline(__always)
-  func panelRow(_ panel: Int, _ k: Int) -> UnsafePointer<Float> {
-    packed
-      ? base + (48 &* panel &* depth &+ k &* panelStride(panel))
-      : base + (k &* rowStride &+ 48 &* panel)
+  func pointer(_ k: Int, _ j: Int) -> UnsafePointer<Float> {
+    base + (k &* rowStride &+ (j / 16) &* step)
   }
 }
 
@@ -100,13 +103,13 @@ private func blocked(
         epilogue: block &+ 1 == depthBlocks ? epilogue : EpilogueView(), workspace: workspace)
       var panel = panels.lowerBound
       while panel < panels.upperBound {  // LOOP 3
-        let wide = rows == 1 ? part.widePanels(panel..<panels.upperBound) : 1
-        if wide > 1 {
-          part.multiplyWide(panel, wide)
+        if part.isWide(panel..<panels.upperBound) {
+          part.multiplyWide(panel)
+          panel &+= 2
         } else {
           part.multiply(panel)
+          panel &+= 1
         }
-        panel &+= wide
       }
     }
     firstRow &+= rows
@@ -126,73 +129,60 @@ private struct Part {
   var epilogue: EpilogueView
   var workspace: UnsafeMutablePointer<Float>
 
-  /// One panel, strip by strip, tile by tile.
+  /// One panel, as many columns at a time as the register tile has, tile by tile.
   ///
   /// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1.
   @inline(__always)
   func multiply(_ panel: Int) {
     let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
-    let bStride = b.panelStride(panel)
-    let bPanel = b.panelRow(panel, k)
-    let columns = min(48, b.columns &- panel &* 48)
+    let end = min(b.columns, (panel &+ 1) &* 48)
     let stripVectors = TileShape.vectors(rows: (rows &+ tiles &- 1) / tiles)
-    var strip = 0
-    while strip < columns {  // LOOP 2
-      let wanted = min(stripVectors &* 16, columns &- strip)
+    var column = panel &* 48
+    while column < end {  // LOOP 2
+      let wanted = min(stripVectors &* 16, end &- column)
       let vectors = wanted / 16
       let width = vectors > 0 ? vectors &* 16 : wanted
+      let bStrip = b.pointer(k, column)
       var row = firstRow
       for tile in 0..<tiles {  // LOOP 1
         let height = (firstRow &+ rows &- row) / (tiles &- tile)
         let aTile = a.row(row) + k
-        let cTile = c.row(row) + (panel &* 48 &+ strip)
+        let cTile = c.row(row) + column
         if vectors > 0 {
           multiplyTile(
-            rows: height, vectors: vectors, aTile, a.rowStride, bPanel + strip, bStride,
+            rows: height, vectors: vectors, aTile, a.rowStride, bStrip, b.rowStride, b.step,
             depth: depth, cTile, c.rowStride, adding: adding)
         } else {
           narrowTile(
-            rows: height, columns: width, aTile, a.rowStride, bPanel + strip, bStride,
-            depth: depth, isPadded: b.packed, cTile, c.rowStride, adding: adding,
+            rows: height, columns: width, aTile, a.rowStride, bStrip, b.rowStride,
+            depth: depth, isPadded: b.isPacked, cTile, c.rowStride, adding: adding,
             workspace: workspace)
         }
         if !epilogue.isEmpty {
           apply(
-            epilogue, row: row, rows: height, firstColumn: panel &* 48 &+ strip, columns: width,
-            to: c)
+            epilogue, row: row, rows: height, firstColumn: column, columns: width, to: c)
         }
         row &+= height
       }
-      strip &+= width
+      column &+= width
     }
   }
 
-  /// How many panels from the first on one row takes at once: full ones only.
+  /// Whether one row takes the first two of these panels at once: they must be full.
   @inline(__always)
-  func widePanels(_ panels: Range<Int>) -> Int {
-    let full = b.columns / 48 &- panels.lowerBound
-    return b.packed ? min(TileShape.widePanels, panels.count, max(1, full)) : 1
+  func isWide(_ panels: Range<Int>) -> Bool {
+    TileShape.hasWideRow && rows == 1 && b.isPacked && panels.count > 1
+      && (panels.lowerBound &+ 2) &* 48 <= b.columns
   }
 
-  /// One row against several full panels.
+  /// One row against two full panels.
   @inline(__always)
-  func multiplyWide(_ panel: Int, _ count: Int) {
-    let target = c.row(firstRow) + panel &* 48
-    let step = 48 &* b.depth
-    switch count {
-    case 4:
-      WideRow<4>.multiply(
-        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
-    case 3:
-      WideRow<3>.multiply(
-        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
-    default:
-      WideRow<2>.multiply(
-        a.row(firstRow) + k, b.panelRow(panel, k), step, depth, target, adding)
-    }
+  func multiplyWide(_ panel: Int) {
+    multiplyWideRow(
+      a.row(firstRow) + k, b.pointer(k, panel &* 48), b.step, depth: depth,
+      c.row(firstRow) + panel &* 48, adding: adding)
     if !epilogue.isEmpty {
-      apply(
-        epilogue, row: firstRow, rows: 1, firstColumn: panel &* 48, columns: 48 &* count, to: c)
+      apply(epilogue, row: firstRow, rows: 1, firstColumn: panel &* 48, columns: 96, to: c)
     }
   }
 }
@@ -207,7 +197,8 @@ private func narrowTile(
 ) {
   if isPadded {
     multiplyTile(
-      rows: rows, vectors: 1, a, aStride, b, bStride, depth: depth, workspace, 16, adding: false)
+      rows: rows, vectors: 1, a, aStride, b, bStride, 16, depth: depth, workspace, 16,
+      adding: false)
   } else {
     for i in 0..<rows {
       var sum = Lanes.zero

@@ -23,12 +23,12 @@ enum Tile<let rows: Int, let vectors: Int> {
   /// Limit: FMA throughput. Per k: `rows · vectors` FMA, `vectors` loads, `rows` broadcasts.
   ///
   /// ## Safety
-  /// Readable: `a[i·aStride + k]`, `b[k·bStride + 0 ..< 16·vectors]`. Writable:
+  /// Readable: `a[i·aStride + k]`, `b[k·bStride + v·bStep + 0 ..< 16]` for v < vectors. Writable:
   /// `c[i·cStride + 0 ..< 16·vectors]`, distinct from both. Strides in elements, any alignment.
   @inline(never)
   static func multiply(
     _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int,
-    _ depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ adding: Bool
+    _ bStep: Int, _ depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ adding: Bool
   ) {
     var s0 = LaneRow()
     var s1 = LaneRow()
@@ -43,8 +43,8 @@ enum Tile<let rows: Int, let vectors: Int> {
     while k < depth {
       var bs = LaneRow()
       bs.v0 = Lanes(bRow)
-      if vectors > 1 { bs.v1 = Lanes(bRow + 16) }
-      if vectors > 2 { bs.v2 = Lanes(bRow + 32) }
+      if vectors > 1 { bs.v1 = Lanes(bRow + bStep) }
+      if vectors > 2 { bs.v2 = Lanes(bRow + 2 &* bStep) }
       step(0, &s0, bs, a + k, aStride)
       step(1, &s1, bs, a + k, aStride)
       step(2, &s2, bs, a + k, aStride)
@@ -93,54 +93,36 @@ enum Tile<let rows: Int, let vectors: Int> {
   }
 }
 
-/// One row of C against `panels` panels of 48 columns at once; `panels ≤ 4`.
+/// One row of C against two full panels: `c = a · b`, or `c + a · b`, for 96 columns and one k-block.
 ///
-/// A row alone has three chains of multiply-adds, fewer than hide their latency, and reads one
-/// stream of memory. The sums are those of ``Tile``.
-enum WideRow<let panels: Int> {
-
-  /// `c = a · b`, or `c + a · b`, for one row, `48 · panels` columns and one k-block.
-  ///
-  /// Limit: reading B.
-  ///
-  /// ## Safety
-  /// Readable: `a[k]`, `b[p·step + 48·k + 0 ..< 48]`. Writable: `c[0 ..< 48·panels]`, distinct from
-  /// both.
-  @inline(never)
-  static func multiply(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ step: Int, _ depth: Int,
-    _ c: UnsafeMutablePointer<Float>, _ adding: Bool
-  ) {
-    var s0 = LaneRow()
-    var s1 = LaneRow()
-    var s2 = LaneRow()
-    var s3 = LaneRow()
-    var bRow = b
-    for k in 0..<depth {
-      let x = Lanes(repeating: a[k])
-      add(x, bRow, &s0)
-      if panels > 1 { add(x, bRow + step, &s1) }
-      if panels > 2 { add(x, bRow + 2 &* step, &s2) }
-      if panels > 3 { add(x, bRow + 3 &* step, &s3) }
-      bRow += 48
-    }
-    write(s0, c, adding)
-    if panels > 1 { write(s1, c + 48, adding) }
-    if panels > 2 { write(s2, c + 96, adding) }
-    if panels > 3 { write(s3, c + 144, adding) }
+/// A row against one panel has three chains of multiply-adds, fewer than hide their latency. The sums
+/// are those of ``Tile``. Limit: reading B. (Four panels, twelve streams of memory, are slower.)
+///
+/// ## Safety
+/// Readable: `a[k]`, `b[v·bStep + 16·k + 0 ..< 16]` for v < 6. Writable: `c[0 ..< 96]`, distinct from
+/// both.
+@inline(never)
+func multiplyWideRow(
+  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ bStep: Int, depth: Int,
+  _ c: UnsafeMutablePointer<Float>, adding: Bool
+) {
+  var left = LaneRow()
+  var right = LaneRow()
+  var bRow = b
+  for k in 0..<depth {
+    let x = Lanes(repeating: a[k])
+    left.v0 = multiplyAdd(x, Lanes(bRow), left.v0)
+    left.v1 = multiplyAdd(x, Lanes(bRow + bStep), left.v1)
+    left.v2 = multiplyAdd(x, Lanes(bRow + 2 &* bStep), left.v2)
+    right.v0 = multiplyAdd(x, Lanes(bRow + 3 &* bStep), right.v0)
+    right.v1 = multiplyAdd(x, Lanes(bRow + 4 &* bStep), right.v1)
+    right.v2 = multiplyAdd(x, Lanes(bRow + 5 &* bStep), right.v2)
+    bRow += 16
   }
-
-  @inline(__always)
-  private static func add(_ x: Lanes, _ b: UnsafePointer<Float>, _ s: inout LaneRow) {
-    s.v0 = multiplyAdd(x, Lanes(b), s.v0)
-    s.v1 = multiplyAdd(x, Lanes(b + 16), s.v1)
-    s.v2 = multiplyAdd(x, Lanes(b + 32), s.v2)
-  }
-
-  @inline(__always)
-  private static func write(_ s: LaneRow, _ c: UnsafeMutablePointer<Float>, _ adding: Bool) {
-    (adding ? Lanes(c) + s.v0 : s.v0).store(c)
-    (adding ? Lanes(c + 16) + s.v1 : s.v1).store(c + 16)
-    (adding ? Lanes(c + 32) + s.v2 : s.v2).store(c + 32)
-  }
+  (adding ? Lanes(c) + left.v0 : left.v0).store(c)
+  (adding ? Lanes(c + 16) + left.v1 : left.v1).store(c + 16)
+  (adding ? Lanes(c + 32) + left.v2 : left.v2).store(c + 32)
+  (adding ? Lanes(c + 48) + right.v0 : right.v0).store(c + 48)
+  (adding ? Lanes(c + 64) + right.v1 : right.v1).store(c + 64)
+  (adding ? Lanes(c + 80) + right.v2 : right.v2).store(c + 80)
 }

@@ -3,7 +3,7 @@
 
 import TarnKernelInterface
 
-/// Packs `b` (`depth × columns`, row-major) into panels; see ``PackedView``.
+/// Packs `b` (`depth × columns`, row-major) into strips; see ``PackedView``.
 ///
 /// - Parameters:
 ///   - b: `[depth × columns]`.
@@ -15,23 +15,23 @@ import TarnKernelInterface
 /// ## Safety
 /// `packed` writable for `PackedView.elementCount` elements, distinct from `b`.
 func pack(_ b: MatrixView, panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>) {
-  let view = PackedView(packed, depth: b.rows, columns: b.columns)
-  for panel in panels {
-    let first = panel &* PackedView.panelWidth
-    let width = view.paddedWidth(panel)
-    let filled = min(width, b.columns &- first)
-    let whole = filled & ~15
+  let end = min(b.columns, panels.upperBound &* PackedView.panelWidth)
+  var first = panels.lowerBound &* PackedView.panelWidth
+  while first < end {
+    let filled = min(16, b.columns &- first)
     var target = packed + first &* b.rows
-    for k in 0..<b.rows {
-      let source = b.row(k) + first
-      var j = 0
-      while j < whole {
-        Lanes(source + j).store(target + j)
-        j &+= 16
+    if filled == 16 {
+      for k in 0..<b.rows {
+        Lanes(b.row(k) + first).store(target)
+        target += 16
       }
-      if j < filled { Lanes(source + j, count: filled &- j, fill: 0).store(target + j) }
-      target += width
+    } else {
+      for k in 0..<b.rows {
+        Lanes(b.row(k) + first, count: filled, fill: 0).store(target)
+        target += 16
+      }
     }
+    first &+= 16
   }
 }
 
@@ -41,28 +41,23 @@ func pack(_ b: MatrixView, panels: Range<Int>, _ packed: UnsafeMutablePointer<Fl
 /// ``pack(_:panels:_:)``.
 func packTransposed(_ b: MatrixView, panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>) {
   let depth = b.columns
-  let view = PackedView(packed, depth: depth, columns: b.rows)
-  for panel in panels {
-    let first = panel &* PackedView.panelWidth
-    let width = view.paddedWidth(panel)
-    var j = 0
-    while j < width {
-      let rows = min(16, b.rows &- first &- j)
-      let target = packed + (first &* depth &+ j)
-      var k = 0
-      while k &+ 16 <= depth {
-        transposeBlock(
-          b.row(first &+ j) + k, b.rowStride, rows: rows, into: target + k &* width, width)
-        k &+= 16
-      }
-      while k < depth {
-        var column = Lanes.zero
-        for i in 0..<rows { column[i] = b.row(first &+ j &+ i)[k] }
-        column.store(target + k &* width)
-        k &+= 1
-      }
-      j &+= 16
+  let end = min(b.rows, panels.upperBound &* PackedView.panelWidth)
+  var first = panels.lowerBound &* PackedView.panelWidth
+  while first < end {
+    let rows = min(16, b.rows &- first)
+    let target = packed + first &* depth
+    var k = 0
+    while k &+ 16 <= depth {
+      transposeBlock(b.row(first) + k, b.rowStride, rows: rows, into: target + 16 &* k)
+      k &+= 16
     }
+    while k < depth {
+      var column = Lanes.zero
+      for i in 0..<rows { column[i] = b.row(first &+ i)[k] }
+      column.store(target + 16 &* k)
+      k &+= 1
+    }
+    first &+= 16
   }
 }
 
@@ -118,10 +113,10 @@ private func zip(_ a: Lanes, _ b: Lanes) -> (Lanes, Lanes) {
 /// `target[i, j] = source[j, i]` for 16 × 16 elements; rows of the source from `rows` on count as 0.
 ///
 /// ## Safety
-/// Readable: `source[j·stride + 0 ..< 16]` for j < rows. Writable: `target[i·width + 0 ..< 16]`.
+/// Readable: `source[j·stride + 0 ..< 16]` for j < rows. Writable: `target[0 ..< 256]`.
 private func transposeBlock(
   _ source: UnsafePointer<Float>, _ stride: Int, rows: Int,
-  into target: UnsafeMutablePointer<Float>, _ width: Int
+  into target: UnsafeMutablePointer<Float>
 ) {
   @inline(__always) func load(_ j: Int) -> Lanes {
     j < rows ? Lanes(source + j &* stride) : Lanes.zero
@@ -145,19 +140,19 @@ private func transposeBlock(
   x.v15 = load(15)
   let y = x.interleaved().interleaved().interleaved().interleaved()
   y.v0.store(target)
-  y.v1.store(target + width)
-  y.v2.store(target + 2 &* width)
-  y.v3.store(target + 3 &* width)
-  y.v4.store(target + 4 &* width)
-  y.v5.store(target + 5 &* width)
-  y.v6.store(target + 6 &* width)
-  y.v7.store(target + 7 &* width)
-  y.v8.store(target + 8 &* width)
-  y.v9.store(target + 9 &* width)
-  y.v10.store(target + 10 &* width)
-  y.v11.store(target + 11 &* width)
-  y.v12.store(target + 12 &* width)
-  y.v13.store(target + 13 &* width)
-  y.v14.store(target + 14 &* width)
-  y.v15.store(target + 15 &* width)
+  y.v1.store(target + 16)
+  y.v2.store(target + 32)
+  y.v3.store(target + 48)
+  y.v4.store(target + 64)
+  y.v5.store(target + 80)
+  y.v6.store(target + 96)
+  y.v7.store(target + 112)
+  y.v8.store(target + 128)
+  y.v9.store(target + 144)
+  y.v10.store(target + 160)
+  y.v11.store(target + 176)
+  y.v12.store(target + 192)
+  y.v13.store(target + 208)
+  y.v14.store(target + 224)
+  y.v15.store(target + 240)
 }

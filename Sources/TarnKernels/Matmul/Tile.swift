@@ -14,7 +14,7 @@ enum TileShape {
   #if TARN_AVX512
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }
-    static var widePanels: Int { @inline(__always) get { 4 } }
+    static var hasWideRow: Bool { @inline(__always) get { true } }
 
     /// Vectors of a tile of so many rows.
     @inline(__always)
@@ -22,15 +22,16 @@ enum TileShape {
   #elseif TARN_AVX2 || arch(arm64)
     static var rows: Int { @inline(__always) get { 6 } }
     static var vectors: Int { @inline(__always) get { 1 } }
-    static var widePanels: Int { @inline(__always) get { 2 } }
+    static var hasWideRow: Bool { @inline(__always) get { true } }
 
-    /// Few rows take more columns: twelve chains of multiply-adds hide their latency.
+    /// Few rows take more columns, so that chains of multiply-adds hide their latency; 2 × 3 and 3 × 2
+    /// would not fit sixteen registers.
     @inline(__always)
-    static func vectors(rows: Int) -> Int { rows <= 2 ? 3 : rows == 3 ? 2 : 1 }
+    static func vectors(rows: Int) -> Int { rows == 1 ? 3 : rows == 2 ? 2 : 1 }
   #else
     static var rows: Int { @inline(__always) get { 2 } }
     static var vectors: Int { @inline(__always) get { 1 } }
-    static var widePanels: Int { @inline(__always) get { 1 } }
+    static var hasWideRow: Bool { @inline(__always) get { false } }
 
     @inline(__always)
     static func vectors(rows: Int) -> Int { 1 }
@@ -44,53 +45,52 @@ enum TileShape {
 @inline(__always)
 func multiplyTile(
   rows: Int, vectors: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>,
-  _ bStride: Int, depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, adding: Bool
+  _ bStride: Int, _ bStep: Int, depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int,
+  adding: Bool
 ) {
   #if TARN_AVX512
     switch vectors &* 8 &+ rows {
-    case 32: Tile<8, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 31: Tile<7, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 30: Tile<6, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 29: Tile<5, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 28: Tile<4, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 27: Tile<3, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 26: Tile<2, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 24: Tile<8, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 23: Tile<7, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 22: Tile<6, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 21: Tile<5, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 20: Tile<4, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 19: Tile<3, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 16: Tile<8, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 15: Tile<7, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 32: Tile<8, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 31: Tile<7, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 30: Tile<6, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 29: Tile<5, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 28: Tile<4, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 27: Tile<3, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 26: Tile<2, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 24: Tile<8, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 23: Tile<7, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 22: Tile<6, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 21: Tile<5, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 20: Tile<4, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 19: Tile<3, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 16: Tile<8, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 15: Tile<7, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #elseif TARN_AVX2 || arch(arm64)
     switch vectors &* 8 &+ rows {
-    case 26: Tile<2, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 19: Tile<3, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #else
     switch rows {
-    case 2: Tile<2, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, depth, c, cStride, adding)
+    case 2: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #endif
 }

@@ -249,8 +249,7 @@ private func packingFillsPanelsAndTransposes(
       let view = PackedView(GuardedMatrix([]).view.base, depth: depth, columns: columns)
       for k in 0..<depth {
         for j in 0..<columns {
-          let panel = j / 48
-          expected[48 * panel * depth + k * view.paddedWidth(panel) + j % 48] = b[k * columns + j]
+          expected[j / 16 * 16 * depth + k * 16 + j % 16] = b[k * columns + j]
         }
       }
       let label = "pack \(depth)×\(columns) \(execution.label)"
