@@ -66,6 +66,25 @@ private let matmulRejections: [Rejection] = [
     name: "matmul, largest first row", rows: 2, columns: 5,
     error: value("matmul", "first row", "\(Int.max)", "1 rows from it within the target's 2")
   ) { try matmul(matrix(1, 4), PackedMatrix(matrix(4, 5), on: $1), into: &$0, at: .max, on: $1) },
+  Rejection(
+    name: "matmul in place, depth", rows: 2, columns: 5,
+    error: shape("matmul", "a", [2, 3], [2, 4])
+  ) { try matmul(matrix(2, 3), matrix(4, 5), into: &$0, on: $1) },
+  Rejection(
+    name: "matmul in place, depth of the transpose", rows: 2, columns: 5,
+    error: shape("matmul", "a", [2, 5], [2, 4])
+  ) { try matmul(matrix(2, 5), matrix(5, 4), transposingB: true, into: &$0, on: $1) },
+  Rejection(
+    name: "matmul in place, bias", rows: 2, columns: 5,
+    error: shape("matmul", "bias", [2, 5], [1, 5])
+  ) {
+    try matmul(
+      matrix(2, 4), matrix(4, 5), epilogue: Epilogue(bias: matrix(2, 5)), into: &$0, on: $1)
+  },
+  Rejection(
+    name: "matmul in place, target", rows: 2, columns: 5,
+    error: value("matmul", "first row", "1", "2 rows from it within the target's 2")
+  ) { try matmul(matrix(2, 4), matrix(4, 5), into: &$0, at: 1, on: $1) },
 ]
 
 private let rowRejections: [Rejection] = [
@@ -304,6 +323,119 @@ private func aggregation(
     #expect(throws: value("Ragged", "lengths[2]", "1", expected)) {
       try Ragged(lengths: [.max, 0, 1])
     }
+  }
+}
+
+@Suite struct ExternalMatrixTests {
+  @Test func layoutsWhoseStridesDoNotFitAreRejected() throws {
+    let most = Int.max / 64
+    let rejections: [(TarnError, () throws -> MatrixLayout)] = [
+      (
+        value("MatrixLayout", "rows", "-1", "0 to \(most)"),
+        { try MatrixLayout(rows: -1, columns: 2) }
+      ),
+      (
+        value("MatrixLayout", "columns", "-2", "0 to \(most)"),
+        { try MatrixLayout(rows: 1, columns: -2) }
+      ),
+      (
+        value("MatrixLayout", "rowStride", "3", "4 to \(most)"),
+        { try MatrixLayout(rows: 2, columns: 4, rowStride: 3) }
+      ),
+      (
+        value("MatrixLayout", "count", "-1", "0 to \(most)"),
+        { try MatrixLayout(rows: 2, columns: 4, count: -1) }
+      ),
+      (
+        value("MatrixLayout", "matrixStride", "-8", "0 to \(most)"),
+        { try MatrixLayout(rows: 2, columns: 4, count: 2, matrixStride: -8) }
+      ),
+      (
+        value(
+          "MatrixLayout", "size", "\(1 << 40) rows of stride \(1 << 40)",
+          "a size whose bytes fit an Int"),
+        { try MatrixLayout(rows: 1 << 40, columns: 1 << 40) }
+      ),
+      (
+        value(
+          "MatrixLayout", "size", "\(1 << 40) matrices of stride \(1 << 40)",
+          "a size whose bytes fit an Int"),
+        { try MatrixLayout(rows: 1, columns: 1, count: 1 << 40, matrixStride: 1 << 40) }
+      ),
+    ]
+    for (error, make) in rejections { #expect(throws: error) { try make() } }
+    #expect(try MatrixLayout(rows: 3, columns: 2, rowStride: 5).extent == 12)
+    #expect(try MatrixLayout(rows: 0, columns: .max / 64).extent == 0)
+    #expect(try MatrixLayout(rows: 2, columns: 3, count: 4).extent == 24)
+  }
+
+  @Test func memoryThatIsTooSmallOrSharedIsRejectedBeforeWriting() throws {
+    let execution = try Execution(threads: 1)
+    var memory = [Float](repeating: 1, count: 40)
+    let before = memory
+    try memory.withUnsafeMutableBufferPointer { memory in
+      let all = UnsafeBufferPointer(memory)
+      let square = try MatrixLayout(rows: 3, columns: 3)
+      #expect(throws: shape("ExternalMatrix", "buffer", [8], [9])) {
+        try ExternalMatrix(UnsafeBufferPointer(rebasing: all[..<8]), square)
+      }
+      #expect(throws: shape("ExternalMutableMatrix", "buffer", [8], [9])) {
+        try ExternalMutableMatrix(UnsafeMutableBufferPointer(rebasing: memory[..<8]), square)
+      }
+      let touching = try MatrixLayout(rows: 3, columns: 3, count: 2, matrixStride: 8)
+      #expect(
+        throws: value(
+          "ExternalMutableMatrix", "matrixStride", "8", "matrices that share no element")
+      ) { try ExternalMutableMatrix(memory, touching) }
+
+      let a = try ExternalMatrix(all, square)
+      let b = try ExternalMatrix(UnsafeBufferPointer(rebasing: all[20...]), square)
+      let c = try ExternalMutableMatrix(UnsafeMutableBufferPointer(rebasing: memory[8...]), square)
+      #expect(throws: value("matmul", "c", "memory that is part of a", "memory of its own")) {
+        try matmul(a, b, into: c, on: execution)
+      }
+      #expect(throws: value("matmul", "c", "memory that is part of b", "memory of its own")) {
+        try matmul(b, a, into: c, on: execution)
+      }
+      let wide = try ExternalMatrix(all, MatrixLayout(rows: 3, columns: 4))
+      let target = try ExternalMutableMatrix(
+        UnsafeMutableBufferPointer(rebasing: memory[30...]), square)
+      #expect(throws: shape("matmul", "a", [3, 4], [3, 3])) {
+        try matmul(wide, a, into: target, on: execution)
+      }
+      #expect(throws: shape("matmul", "b columns", [4], [3])) {
+        try matmul(a, wide, into: target, on: execution)
+      }
+      let two = try ExternalMatrix(all, MatrixLayout(rows: 3, columns: 3, count: 2))
+      #expect(throws: shape("matmul", "a count", [2], [1])) {
+        try matmul(two, a, into: target, on: execution)
+      }
+      #expect(throws: shape("matmul", "b count", [2], [1])) {
+        try matmul(a, two, into: target, on: execution)
+      }
+    }
+    #expect(memory == before)
+  }
+
+  @Test func matricesWithoutElementsNeedNoMemory() throws {
+    let execution = try Execution(threads: 2)
+    var c: [Float] = [7, 7, 7, 7]
+    let none = UnsafeBufferPointer<Float>(start: nil, count: 0)
+    try c.withUnsafeMutableBufferPointer { c in
+      // Depth 0: the epilogue of zero.
+      try matmul(
+        ExternalMatrix(none, MatrixLayout(rows: 2, columns: 0)),
+        ExternalMatrix(none, MatrixLayout(rows: 0, columns: 2)),
+        epilogue: Epilogue(bias: Matrix([1, 2])),
+        into: ExternalMutableMatrix(c, MatrixLayout(rows: 2, columns: 2)), on: execution)
+      // No batch, no rows: nothing is written.
+      try matmul(
+        ExternalMatrix(none, MatrixLayout(rows: 2, columns: 0, count: 0)),
+        ExternalMatrix(none, MatrixLayout(rows: 0, columns: 2, count: 0)),
+        into: ExternalMutableMatrix(c, MatrixLayout(rows: 2, columns: 2, count: 0)),
+        on: execution)
+    }
+    #expect(c == [1, 2, 1, 2])
   }
 }
 
