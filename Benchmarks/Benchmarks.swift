@@ -16,6 +16,8 @@ struct Benchmarks {
       --layers N       layers of PoNet-base instead of 12 (ponet, memory)
       --blas [NAME=VALUE,...:]PATH   a library with cblas_sgemm or dnnl_sgemm; the variables are
                       set while it is loaded; may be repeated (rivals)
+      --form FORM     ahead: weights packed ahead (without it); inside: A·B, packed inside the call;
+                      transposed: A·Bᵀ, packed inside the call (rivals)
       --threads N     threads, 1 without it (rivals)
       --rounds N      interleaved repetitions, 9 without it (matmul, rivals)
       --filter TEXT   only shapes whose name contains it (rivals)
@@ -51,6 +53,12 @@ struct Benchmarks {
           return usage("--layers needs a number from 1")
         }
         settings.layers = n
+      case "--form":
+        i += 1
+        guard i < arguments.count, let form = ProductForm(rawValue: arguments[i]) else {
+          return usage("--form needs ahead, inside or transposed")
+        }
+        settings.form = form
       case "--blas", "--filter":
         i += 1
         guard i < arguments.count else { return usage("\(arguments[i - 1]) needs a value") }
@@ -101,6 +109,7 @@ struct Settings {
   var layers = 12
   var jsonPath: String?
   var libraries: [String] = []
+  var form = ProductForm.ahead
   var threads = 1
   var rounds = 9
   var filter: String?

@@ -3,6 +3,16 @@
 import Tarn
 import TarnKernelInterface
 
+/// How the right operand comes.
+enum ProductForm: String {
+  /// Packed before the clock runs; rivals get it row-major.
+  case ahead
+  /// Row-major, packed inside the call.
+  case inside
+  /// As `[n × k]`, packed inside the call; rivals multiply with the transpose too.
+  case transposed
+}
+
 /// One line for each shape: GFLOP/s of the peak, of Tarn, of each rival.
 func benchmarkRivals(_ settings: Settings) throws -> [Row] {
   let execution = try Execution(threads: settings.threads)
@@ -14,7 +24,10 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
   let kernel =
     "matmul-f32-\(table.tileRows)x\(table.tileColumns)-\(execution.instructionSet.rawValue)"
   print("matmul in GFLOP/s, \(settings.threads) thread(s), medians of interleaved runs")
-  print("  tarn: \(kernel), weights packed ahead")
+  let form = settings.form
+  print(
+    "  tarn: \(kernel), " + (form == .ahead ? "weights packed ahead" : "B packed inside the call"))
+  if form == .transposed { print("  A·Bᵀ") }
   for (i, rival) in rivals.enumerated() {
     print("  [\(i + 1)]: \(rival.name), kernel: \(rival.kernel)")
   }
@@ -42,7 +55,7 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
       let name = i == 0 ? kernel : "\(rivals[i - 1].name) (\(rivals[i - 1].kernel))"
       rows.append(
         times.times.row(
-          i + 1, name: "\(name)/\(shape.m)x\(shape.k)x\(shape.n)\(threads)",
+          i + 1, name: "\(name)/\(form.rawValue)/\(shape.m)x\(shape.k)x\(shape.n)\(threads)",
           counters: [("gflops", rate / 1e9), ("peak_share", rate / peak)]))
     }
   }
@@ -63,18 +76,31 @@ private func measure(
   let (m, k, n) = (shape.m, shape.k, shape.n)
   let a = try randomMatrix(m, k, seed: 1)
   let b = try randomMatrix(k, n, seed: 2)
+  let transposes = settings.form == .transposed
+  let elements = b.elements
+  let stored =
+    transposes
+    ? try Matrix(
+      rows: n, columns: k, (0..<n).flatMap { j in (0..<k).map { elements[$0 * n + j] } }) : b
   let packed = try PackedMatrix(b, on: execution)
   var c = try Matrix(rows: m, columns: n)
   var other = [Float](repeating: .nan, count: m * n)
   let aElements = a.elements
-  let bElements = b.elements
-  try matmul(a, packed, into: &c, on: execution)
+  let bElements = stored.elements
+  let multiply = {
+    if settings.form == .ahead {
+      try matmul(a, packed, into: &c, on: execution)
+    } else {
+      try matmul(a, stored, transposingB: transposes, into: &c, on: execution)
+    }
+  }
+  try multiply()
   try checkProduct(a, b, c.elements, kernel)
   let table = execution.table
   var operations = 0
   var bodies: [(Int) -> Void] = [
     { _ in operations = table.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations },
-    { _ in try? matmul(a, packed, into: &c, on: execution) },
+    { _ in try? multiply() },
   ]
   for rival in rivals {
     let run = {
@@ -85,7 +111,7 @@ private func measure(
               return
             }
             // SAFETY: m × k, k × n and m × n elements.
-            unsafe rival.multiply(m, n, k, a, b, transposed: false, c)
+            unsafe rival.multiply(m, n, k, a, b, transposed: transposes, c)
           }
         }
       }
