@@ -19,7 +19,7 @@ internal import TarnKernelInterface
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the rows do not fit
 ///   in `c`; both before `c` is touched.
 /// - Complexity: as the form with packed weights, and one read and one write of `b`; few rows take
-///   `b` as it is unless it is transposed. Scratch memory of 2.4 MB is kept between calls.
+///   a row-major `b` as it is. Scratch memory of 2.4 MB is kept between calls.
 public func matmul(
   _ a: Matrix, _ b: Matrix, transposingB: Bool = false, epilogue: Epilogue = .none,
   into c: inout Matrix, at first: Int = 0, on execution: Execution
@@ -113,9 +113,15 @@ enum RightOperand {
   case transposed(MatrixView)
 }
 
-/// A product whose B is packed in blocks of 384 × 1536, unless few rows are to be multiplied.
+/// Rows of A that are multiplied with a panel of B before the next; as in the kernel.
+private let rowBlock = 240
+
+/// A product whose B is packed inside the call.
 ///
-///     for each 1536 columns; for each k-block of 384, in order: pack, then multiply and add
+/// A row-major B is taken as it is up to a block of rows where the register tile is as wide as a panel,
+/// else for one tile of rows. What is left up to a block of rows packs each panel and multiplies it
+/// before the next, while it is in the second-level cache; it is needed only once. Many rows need it
+/// once for each of their blocks: B is packed in parts of 384 × 1536, by all threads together.
 ///
 /// The caller has checked shapes, and that `c` shares no memory with the others.
 private func multiply(
@@ -124,40 +130,90 @@ private func multiply(
 ) {
   guard c.rows > 0, c.columns > 0 else { return }
   let kernels = execution.table
-  if case .rowMajor(let b) = b, c.rows <= kernels.tileRows {
-    execution.forEachRange((c.columns + 47) / 48, grain: 1) { panels in
+  let panels = (c.columns + 47) / 48
+  let unpacked = kernels.tileColumns == PackedView.panelWidth ? rowBlock : kernels.tileRows
+  if case .rowMajor(let b) = b, c.rows <= unpacked {
+    execution.forEachRange(panels, grain: 1) { panels in
       // SAFETY: panels write different columns.
       unsafe withMatmulWorkspace { workspace in
         unsafe kernels.matmulUnpacked(a, b, panels, epilogue, c, workspace)
       }
     }
-    return
-  }
-  let depth = a.columns
-  unsafe Workspace.with { packed in
-    for j in stride(from: 0, to: c.columns, by: Workspace.columns) {
-      let columns = min(Workspace.columns, c.columns - j)
-      for k in stride(from: 0, to: max(1, depth), by: Blocking.depth) {
-        let part = min(Blocking.depth, depth - k)
-        let block = unsafe PackedView(packed, depth: part, columns: columns)
-        // SAFETY: a workspace holds 384 × 1536 elements; panels are different parts of it.
-        nonisolated(unsafe) let packed = unsafe packed
-        execution.forEachRange(block.panelCount, grain: 2) { panels in
-          switch b {
-          case .rowMajor(let b):
-            unsafe kernels.pack(b[rows: k..<k + part, columns: j..<j + columns], panels, packed)
-          case .transposed(let b):
-            unsafe kernels.packTransposed(
-              b[rows: j..<j + columns, columns: k..<k + part], panels, packed)
+  } else if c.rows <= rowBlock {
+    execution.forEachRange(panels, grain: 1) { panels in
+      unsafe Workspace.with { packed in
+        for panel in panels {
+          let columns = panel * 48..<min(panel * 48 + 48, c.columns)
+          forEachBlock(a, b, epilogue, into: c, columns) { a, part, adding, epilogue, c in
+            // SAFETY: a workspace holds a k-block of a panel.
+            unsafe part.pack(0..<1, packed, kernels)
+            let block = unsafe PackedView(packed, depth: a.columns, columns: c.columns)
+            unsafe withMatmulWorkspace { workspace in
+              unsafe kernels.matmul(a, block, 0..<1, adding, epilogue, c, workspace)
+            }
           }
         }
-        let isLast = k + Blocking.depth >= depth
-        let target = unsafe MutableMatrixView(
-          c.base + j, rows: c.rows, columns: columns, rowStride: c.rowStride)
-        multiply(
-          a[rows: 0..<a.rows, columns: k..<k + part], block, adding: k > 0,
-          isLast ? epilogue[columnsFrom: j] : unsafe EpilogueView(), into: target, on: execution)
       }
+    }
+  } else {
+    unsafe Workspace.with { packed in
+      for j in stride(from: 0, to: c.columns, by: Workspace.columns) {
+        let columns = j..<min(j + Workspace.columns, c.columns)
+        forEachBlock(a, b, epilogue, into: c, columns) { a, part, adding, epilogue, c in
+          let block = unsafe PackedView(packed, depth: a.columns, columns: c.columns)
+          // SAFETY: a workspace holds 384 × 1536 elements; panels are different parts of it.
+          nonisolated(unsafe) let packed = unsafe packed
+          execution.forEachRange(block.panelCount, grain: 2) { panels in
+            unsafe part.pack(panels, packed, kernels)
+          }
+          multiply(a, block, adding: adding, epilogue, into: c, on: execution)
+        }
+      }
+    }
+  }
+}
+
+/// Calls `body` for each k-block of some columns, in order, with the parts that belong to it.
+private func forEachBlock(
+  _ a: MatrixView, _ b: RightOperand, _ epilogue: EpilogueView, into c: MutableMatrixView,
+  _ columns: Range<Int>,
+  _ body: (
+    _ a: MatrixView, _ b: RightOperand, _ adding: Bool, _ epilogue: EpilogueView,
+    _ c: MutableMatrixView
+  ) -> Void
+) {
+  let depth = a.columns
+  let target = unsafe MutableMatrixView(
+    c.base + columns.lowerBound, rows: c.rows, columns: columns.count, rowStride: c.rowStride)
+  for k in stride(from: 0, to: max(1, depth), by: Blocking.depth) {
+    let block = k..<min(k + Blocking.depth, depth)
+    body(
+      a[rows: 0..<a.rows, columns: block], b[depth: block, columns: columns], k > 0,
+      block.upperBound == depth
+        ? epilogue[columnsFrom: columns.lowerBound] : unsafe EpilogueView(), target)
+  }
+}
+
+extension RightOperand {
+  /// The part that some k and some columns need.
+  fileprivate subscript(depth depth: Range<Int>, columns columns: Range<Int>) -> RightOperand {
+    switch self {
+    case .rowMajor(let b): .rowMajor(b[rows: depth, columns: columns])
+    case .transposed(let b): .transposed(b[rows: columns, columns: depth])
+    }
+  }
+
+  /// Packs some panels.
+  ///
+  /// ## Safety
+  /// `packed` must be writable for the packed form of all.
+  @unsafe
+  fileprivate func pack(
+    _ panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>, _ kernels: KernelTable
+  ) {
+    switch self {
+    case .rowMajor(let b): unsafe kernels.pack(b, panels, packed)
+    case .transposed(let b): unsafe kernels.packTransposed(b, panels, packed)
     }
   }
 }
