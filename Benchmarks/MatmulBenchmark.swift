@@ -80,11 +80,13 @@ func benchmarkMatmul(_ settings: Settings) throws -> [Row] {
 struct InterleavedTimes {
   private let rounds: Int
   private let shortest: Double
+  private let pauses: Bool
   private var times: [[Double]]
 
   init(_ count: Int, _ settings: Settings) {
     rounds = settings.isQuick ? 2 : settings.rounds
-    shortest = settings.isQuick ? 0 : 0.004
+    shortest = settings.isQuick ? 0 : settings.threads > 1 ? 0.04 : 0.004
+    pauses = settings.threads > 1 && !settings.isQuick
     times = Array(repeating: [], count: count)
   }
 
@@ -98,6 +100,11 @@ struct InterleavedTimes {
     }
     for _ in 0..<rounds {
       for (i, body) in bodies.enumerated() {
+        if pauses {
+          // Some libraries' threads spin on for a tenth of a second and take the others' cores.
+          wait(seconds: 0.15)
+          body(0)
+        }
         let time = seconds { for r in 0..<repetitions[i] { body(r) } }
         times[i].append(time / Double(repetitions[i]))
       }

@@ -68,6 +68,9 @@ func peakResidentBytes() -> Int {
   return kilobytes * 1024
 }
 
+/// Lets other threads of the process come to rest.
+func wait(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
+
 func printError(_ message: String) {
   let bytes = Array((message + "\n").utf8)
   // SAFETY: the array holds that many bytes.

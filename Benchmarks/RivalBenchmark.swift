@@ -34,22 +34,32 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
   let titles = ["peak", "tarn"] + rivals.indices.map { "[\($0 + 1)]" }
   print(
     column("shape", 16), titles.map { String(repeating: " ", count: 7 - $0.count) + $0 }.joined(),
-    "  share  best/rival")
+    "  share  best/rival" + (settings.threads > 1 ? "  /1 thread" : "  of read"))
   var rows: [Row] = []
   var summary = RivalSummary()
   for shape in settings.isQuick ? ProductShape.tiny : ProductShape.all {
     if let filter = settings.filter, !shape.name.contains(filter) { continue }
     let times = try measure(shape, rivals, on: execution, kernel, settings)
     let medians = times.medians
-    let rates = medians.dropFirst().map { shape.operations / $0 }
+    let rates = medians.dropFirst().dropLast().map { shape.operations / $0 }
+    // One more figure: with several threads the gain over one, else for one row the share of the
+    // bandwidth at which an array as large as B is read.
+    let extra: String
+    if settings.threads > 1 {
+      extra = fixed(medians[medians.count - 1] / medians[1], 2, width: 10)
+    } else {
+      let read = medians[medians.count - 1] / medians[1]
+      extra = shape.m == 1 ? fixed(read * 100, 0, width: 7) + " %" : ""
+    }
     let peak = Double(times.peakOperations) / medians[0] * Double(settings.threads)
     let best = rates.dropFirst().max() ?? .nan
     let share = rates[0] / peak
     print(
       column(shape.name, 16),
       ([peak] + rates).map { fixed($0 / 1e9, 1, width: 7) }.joined(),
-      fixed(share * 100, 1, width: 6) + " %", fixed(rates[0] / best, 2, width: 6))
-    summary.add(shape, share: share, rates: rates)
+      fixed(share * 100, 1, width: 6) + " %", fixed(rates[0] / best, 2, width: 6), extra)
+    summary.add(
+      shape, share: share, rates: rates, extra: medians[medians.count - 1] / medians[1])
     let threads = settings.threads == 1 ? "" : "/threads=\(settings.threads)"
     for (i, rate) in rates.enumerated() {
       let name = i == 0 ? kernel : "\(rivals[i - 1].name) (\(rivals[i - 1].kernel))"
@@ -59,7 +69,7 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
           counters: [("gflops", rate / 1e9), ("peak_share", rate / peak)]))
     }
   }
-  summary.show(rivals)
+  summary.show(rivals, threads: settings.threads)
   return rows
 }
 
@@ -98,6 +108,8 @@ private func measure(
   try checkProduct(a, b, c.elements, kernel)
   let table = execution.table
   var operations = 0
+  var sink: Float = 0
+  defer { if sink.isNaN { print("a sum of ones is not a number") } }
   var bodies: [(Int) -> Void] = [
     { _ in operations = table.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations },
     { _ in try? multiply() },
@@ -120,6 +132,19 @@ private func measure(
     try checkProduct(a, b, other, rival.name)
     bodies.append { _ in run() }
   }
+  if settings.threads > 1 {
+    let alone = try Execution(instructionSet: execution.instructionSet, threads: 1)
+    bodies.append { _ in try? matmul(a, packed, into: &c, on: alone) }
+  } else {
+    let count = (k * n + 127) / 128 * 128
+    let array = [Float](repeating: 1, count: count)
+    bodies.append { _ in
+      unsafe array.withUnsafeBufferPointer {
+        // SAFETY: the array has that many elements.
+        if let base = $0.baseAddress { unsafe sink = table.readAll(base, count) }
+      }
+    }
+  }
   var times = InterleavedTimes(bodies.count, settings)
   times.measure(bodies)
   return RivalTimes(times: times, peakOperations: operations)
@@ -132,22 +157,26 @@ private struct RivalSummary {
     ("M ≥ 96", { $0 >= 96 }, []),
   ]
 
-  /// `rates`: Tarn's, then the rivals'.
-  mutating func add(_ shape: ProductShape, share: Double, rates: [Double]) {
+  /// `rates`: Tarn's, then the rivals'. `extra`: the gain over one thread, or the share of the
+  /// bandwidth of reading B.
+  mutating func add(_ shape: ProductShape, share: Double, rates: [Double], extra: Double) {
     for i in groups.indices where groups[i].contains(shape.m) {
       let others = rates.dropFirst()
       let best = others.max().map { rates[0] / $0 }
-      groups[i].lines.append([share] + others.map { rates[0] / $0 } + (best.map { [$0] } ?? []))
+      groups[i].lines.append(
+        [share] + others.map { rates[0] / $0 } + (best.map { [$0] } ?? []) + [extra])
     }
   }
 
-  func show(_ rivals: [Rival]) {
+  func show(_ rivals: [Rival], threads: Int) {
     let titles =
       ["share of peak"] + rivals.indices.map { "Tarn / [\($0 + 1)]" }
       + (rivals.isEmpty ? [] : ["Tarn / best rival"])
+      + [threads > 1 ? "Tarn / one thread" : "read bandwidth"]
     for group in groups where !group.lines.isEmpty {
       print("\(group.name), \(group.lines.count) shapes: geometric mean, least")
-      for (i, title) in titles.enumerated() {
+      for (i, title) in titles.enumerated()
+      where threads > 1 || i < titles.count - 1 || group.name == "M = 1" {
         let values = group.lines.map { $0[i] }
         print(
           "  " + column(title, 20), fixed(geometricMean(values), 3, width: 7),

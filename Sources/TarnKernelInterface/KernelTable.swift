@@ -118,6 +118,8 @@ public struct KernelTable: Sendable {
   ///
   /// Returns the operations done (a multiply-add counts two) and a value that keeps the loop alive.
   public var multiplyAddPeak: @Sendable (_ iterations: Int) -> (operations: Int, sink: Float)
+  /// Reads elements one after another, a multiple of 128 of them, to measure bandwidth.
+  public var readAll: @Sendable (Pointer, Int) -> Float
 
   /// A table of these members; see the properties.
   public init(
@@ -165,7 +167,8 @@ public struct KernelTable: Sendable {
       @escaping @Sendable (MatrixView, UnsafePointer<Int32>, Bool, MutableMatrixView) -> Void,
     widenBFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
     widenFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
-    multiplyAddPeak: @escaping @Sendable (Int) -> (operations: Int, sink: Float)
+    multiplyAddPeak: @escaping @Sendable (Int) -> (operations: Int, sink: Float),
+    readAll: @escaping @Sendable (Pointer, Int) -> Float
   ) {
     self.tileRows = tileRows
     self.tileColumns = tileColumns
@@ -190,5 +193,6 @@ public struct KernelTable: Sendable {
     self.widenBFloat16 = widenBFloat16
     self.widenFloat16 = widenFloat16
     self.multiplyAddPeak = multiplyAddPeak
+    self.readAll = readAll
   }
 }

@@ -45,6 +45,7 @@ public func kernelTable() -> KernelTable {
     gather: { gather($0, indices: $1, adding: $2, into: $3) },
     widenBFloat16: { widenBFloat16($0, $1, $2) },
     widenFloat16: { widenFloat16($0, $1, $2) },
-    multiplyAddPeak: { multiplyAddPeak($0) }
+    multiplyAddPeak: { multiplyAddPeak($0) },
+    readAll: { readAll($0, count: $1) }
   )
 }

@@ -1,4 +1,4 @@
-// What the machine can do at most: the denominator of every arithmetic figure.
+// What the machine can do at most: the denominators of arithmetic and of memory figures.
 
 /// `iterations` rounds of multiply-adds on independent accumulators, no memory.
 ///
@@ -57,4 +57,31 @@ func multiplyAddPeak(_ iterations: Int) -> (operations: Int, sink: Float) {
     let chains = 3
   #endif
   return (iterations &* chains &* 32, total.joined())
+}
+
+/// Reads `count` elements, a multiple of 128, one after another, to measure bandwidth.
+///
+/// - Returns: a value that keeps the loop alive: the sum.
+func readAll(_ x: UnsafePointer<Float>, count: Int) -> Float {
+  var s0 = Lanes.zero
+  var s1 = Lanes.zero
+  var s2 = Lanes.zero
+  var s3 = Lanes.zero
+  var s4 = Lanes.zero
+  var s5 = Lanes.zero
+  var s6 = Lanes.zero
+  var s7 = Lanes.zero
+  var i = 0
+  while i < count {
+    s0 += Lanes(x + i)
+    s1 += Lanes(x + i + 16)
+    s2 += Lanes(x + i + 32)
+    s3 += Lanes(x + i + 48)
+    s4 += Lanes(x + i + 64)
+    s5 += Lanes(x + i + 80)
+    s6 += Lanes(x + i + 96)
+    s7 += Lanes(x + i + 112)
+    i &+= 128
+  }
+  return (((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))).joined()
 }
