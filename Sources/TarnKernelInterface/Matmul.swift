@@ -66,7 +66,7 @@ public struct EpilogueView: @unchecked Sendable {
   public var isEmpty: Bool { bias == nil && activation == nil && residual == nil }
 }
 
-/// Sizes that all instruction sets share because the results depend on them.
+/// Sizes that all instruction sets share, most of them because the results depend on them.
 public enum Blocking {
   /// Length of a k-block: summed from zero, block sums added in order.
   @inlinable @inline(__always)
@@ -75,6 +75,12 @@ public enum Blocking {
   /// Tokens in a chunk of a reduction over tokens, counted from the sequence's own start.
   @inlinable @inline(__always)
   public static var tokens: Int { 256 }
+
+  /// The most rows of A that are multiplied with a panel of B before the next panel.
+  ///
+  /// Their part of a k-block, 368 KB, is to stay in the second-level cache. Results do not depend on it.
+  @inlinable @inline(__always)
+  public static var rows: Int { 240 }
 
   /// Elements of workspace that one call of a matmul kernel needs.
   @inlinable @inline(__always)

@@ -113,6 +113,30 @@ private final class Locked<Value>: @unchecked Sendable {
     #expect(runs.load(ordering: .relaxed) == 4000)
   }
 
+  /// More calls at once than scratch blocks are kept.
+  @Test func twelveTasksAtOncePackTheirOperandsApart() async throws {
+    let (m, k, n) = (9, 400, 200)
+    var random = SplitMix64(seed: 12)
+    let a = try Matrix(rows: m, columns: k, random.floats(m * k))
+    let factors = try (0..<12).map { _ in
+      try Matrix(rows: n, columns: k, random.floats(n * k))
+    }
+    let product = { @Sendable (b: Matrix, threads: Int) throws -> [Float] in
+      var c = try Matrix(rows: m, columns: n)
+      try matmul(a, b, transposingB: true, into: &c, on: Execution(threads: threads))
+      return c.elements
+    }
+    let alone = try factors.map { try product($0, 1) }
+    try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
+      for round in 0..<5 {
+        for (i, b) in factors.enumerated() {
+          group.addTask { (i, try product(b, 1 + (i + round) % 3)) }
+        }
+      }
+      for try await (i, c) in group { #expect(c == alone[i]) }
+    }
+  }
+
   @Test func sixteenTasksAtOnceGetTheBitsOfOne() async throws {
     let alone = try operatorBattery(on: Execution(threads: 1)).map(\.hash)
     try await withThrowingTaskGroup(of: [UInt64].self) { group in

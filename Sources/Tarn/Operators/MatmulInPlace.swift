@@ -113,9 +113,6 @@ enum RightOperand {
   case transposed(MatrixView)
 }
 
-/// Rows of A that are multiplied with a panel of B before the next; as in the kernel.
-private let rowBlock = 240
-
 /// A product whose B is packed inside the call.
 ///
 /// A row-major B is taken as it is up to a block of rows where the register tile is as wide as a panel,
@@ -131,7 +128,7 @@ private func multiply(
   guard c.rows > 0, c.columns > 0 else { return }
   let kernels = execution.table
   let panels = (c.columns + 47) / 48
-  let unpacked = kernels.tileColumns == PackedView.panelWidth ? rowBlock : kernels.tileRows
+  let unpacked = kernels.tileColumns == PackedView.panelWidth ? Blocking.rows : kernels.tileRows
   if case .rowMajor(let b) = b, c.rows <= unpacked {
     execution.forEachRange(panels, grain: 1) { panels in
       // SAFETY: panels write different columns.
@@ -139,7 +136,7 @@ private func multiply(
         unsafe kernels.matmulUnpacked(a, b, panels, epilogue, c, workspace)
       }
     }
-  } else if c.rows <= rowBlock {
+  } else if c.rows <= Blocking.rows {
     execution.forEachRange(panels, grain: 1) { panels in
       unsafe Workspace.with { packed in
         for panel in panels {

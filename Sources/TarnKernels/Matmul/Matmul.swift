@@ -1,8 +1,8 @@
 // The loops of matmul around the micro-kernel. Touches pointers.
 //
 //     LOOP 5  for each block of rows, at most 240        A's rows of one k-block fit L2
-//     LOOP 4    for each k-block of 384                  in order: all write the same C
-//     LOOP 3      for each panel of 48 columns of B      384 × 48 floats
+//     LOOP 4    for each panel of 48 columns of B        C's part fits L2
+//     LOOP 3      for each k-block of 384                in order: all write the same C
 //     LOOP 2        for each part of a panel             as wide as the register tile
 //     LOOP 1          for each tile of rows              a few rows of A
 //                       micro-kernel: C = or += A·B; after the last k-block the epilogue
@@ -85,7 +85,7 @@ private func blocked(
   _ a: MatrixView, _ b: Operand, panels: Range<Int>, adding: Bool, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
-  let rowBlocks = (c.rows &+ 239) / 240
+  let rowBlocks = (c.rows &+ Blocking.rows &- 1) / Blocking.rows
   guard rowBlocks > 0 else { return }
   let tilesPerBlock =
     ((c.rows &+ TileShape.rows &- 1) / TileShape.rows &+ rowBlocks &- 1) / rowBlocks
@@ -95,25 +95,28 @@ private func blocked(
   var firstRow = 0
   while firstRow < c.rows {  // LOOP 5
     let rows = min(rowBlock, c.rows &- firstRow)
-    for block in 0..<depthBlocks {  // LOOP 4
-      let k = block &* Blocking.depth
-      let part = Part(
-        a: a, b: b, c: c, firstRow: firstRow, rows: rows, k: k,
-        depth: min(Blocking.depth, b.depth &- k), adding: adding || k > 0,
-        epilogue: block &+ 1 == depthBlocks ? epilogue : EpilogueView(), workspace: workspace)
-      var panel = panels.lowerBound
-      while panel < panels.upperBound {  // LOOP 3
-        if part.isWide(panel..<panels.upperBound) {
-          part.multiplyWide(panel)
-          panel &+= 2
-        } else {
-          part.multiply(panel)
-          panel &+= 1
-        }
+    var panel = panels.lowerBound
+    while panel < panels.upperBound {  // LOOP 4
+      let isWide = isWide(b, rows: rows, panel..<panels.upperBound)
+      for block in 0..<depthBlocks {  // LOOP 3
+        let k = block &* Blocking.depth
+        let part = Part(
+          a: a, b: b, c: c, firstRow: firstRow, rows: rows, k: k,
+          depth: min(Blocking.depth, b.depth &- k), adding: adding || k > 0,
+          epilogue: block &+ 1 == depthBlocks ? epilogue : EpilogueView(), workspace: workspace)
+        if isWide { part.multiplyWide(panel) } else { part.multiply(panel) }
       }
+      panel &+= isWide ? 2 : 1
     }
     firstRow &+= rows
   }
+}
+
+/// Whether one row takes the first two of these panels at once: they must be full.
+@inline(__always)
+private func isWide(_ b: Operand, rows: Int, _ panels: Range<Int>) -> Bool {
+  TileShape.hasWideRow && rows == 1 && b.isPacked && panels.count > 1
+    && (panels.lowerBound &+ 2) &* 48 <= b.columns
 }
 
 /// A block of rows against one k-block.
@@ -166,13 +169,6 @@ private struct Part {
       }
       column &+= width
     }
-  }
-
-  /// Whether one row takes the first two of these panels at once: they must be full.
-  @inline(__always)
-  func isWide(_ panels: Range<Int>) -> Bool {
-    TileShape.hasWideRow && rows == 1 && b.isPacked && panels.count > 1
-      && (panels.lowerBound &+ 2) &* 48 <= b.columns
   }
 
   /// One row against two full panels.
