@@ -157,8 +157,13 @@ private struct RivalSummary {
     ("M ≥ 96", { $0 >= 96 }, []),
   ]
 
-  /// `rates`: Tarn's, then the rivals'. `extra`: the gain over one thread, or the share of the
-  /// bandwidth of reading B.
+  /// Adds a line.
+  ///
+  /// - Parameters:
+  ///   - shape: what was multiplied.
+  ///   - share: of the peak.
+  ///   - rates: Tarn's, then the rivals'.
+  ///   - extra: the gain over one thread, or the share of the bandwidth of reading B.
   mutating func add(_ shape: ProductShape, share: Double, rates: [Double], extra: Double) {
     for i in groups.indices where groups[i].contains(shape.m) {
       let others = rates.dropFirst()
