@@ -4,13 +4,15 @@ package import TarnKernelInterface
 
 /// A row-major `rows × columns` matrix of 32-bit floats with value semantics.
 ///
-/// Copies share their elements until one of them is written. ``rows(_:)`` gives rows without a
-/// copy. A vector is a matrix of one row.
+/// Copies share their elements until one of them is written. ``rows(_:)`` and ``columns(_:)`` give
+/// parts without a copy. A vector is a matrix of one row.
 public struct Matrix: Sendable {
   /// Number of rows.
   public let rows: Int
-  /// Number of columns; also the distance between rows.
+  /// Number of columns.
   public let columns: Int
+  /// Distance between rows in elements; more than the columns in a part of a wider matrix.
+  public private(set) var rowStride: Int
 
   private var storage: Storage
   private var offset: Int
@@ -23,6 +25,7 @@ public struct Matrix: Sendable {
     let count = try Matrix.checkedCount(rows, columns)
     self.rows = rows
     self.columns = columns
+    rowStride = columns
     storage = Storage(zeros: count)
     offset = 0
   }
@@ -37,6 +40,7 @@ public struct Matrix: Sendable {
     try checkShape("Matrix", "elements", [elements.count], [count])
     self.rows = rows
     self.columns = columns
+    rowStride = columns
     storage = Storage(elements)
     offset = 0
   }
@@ -45,13 +49,15 @@ public struct Matrix: Sendable {
   public init(_ row: [Float]) {
     rows = 1
     columns = row.count
+    rowStride = row.count
     storage = Storage(row)
     offset = 0
   }
 
-  private init(rows: Int, columns: Int, storage: Storage, offset: Int) {
+  private init(rows: Int, columns: Int, rowStride: Int, storage: Storage, offset: Int) {
     self.rows = rows
     self.columns = columns
+    self.rowStride = rowStride
     self.storage = storage
     self.offset = offset
   }
@@ -77,9 +83,24 @@ public struct Matrix: Sendable {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows)")
     return Matrix(
-      rows: range.count, columns: columns, storage: storage,
-      offset: offset + range.lowerBound * columns)
+      rows: range.count, columns: columns, rowStride: rowStride, storage: storage,
+      offset: range.isEmpty ? 0 : offset + range.lowerBound * rowStride)
   }
+
+  /// Columns `range`, sharing their elements with this matrix.
+  ///
+  /// - Precondition: `range` lies within the columns, as for an array slice.
+  public func columns(_ range: Range<Int>) -> Matrix {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= columns,
+      "columns \(range) of a matrix of \(columns)")
+    return Matrix(
+      rows: rows, columns: range.count, rowStride: rowStride, storage: storage,
+      offset: rows == 0 || range.isEmpty ? 0 : offset + range.lowerBound)
+  }
+
+  /// Whether the elements are one stretch of memory.
+  package var isContiguous: Bool { rowStride == columns || rows < 2 || columns == 0 }
 
   /// The element in row `i` and column `j`.
   ///
@@ -88,29 +109,40 @@ public struct Matrix: Sendable {
   public subscript(i: Int, j: Int) -> Float {
     get {
       precondition(i >= 0 && i < rows && j >= 0 && j < columns, "element [\(i), \(j)]")
-      // SAFETY: checked above; the storage holds rows · columns elements from the offset.
-      return unsafe storage.base[offset + i * columns + j]
+      // SAFETY: checked above; the storage holds all rows from the offset.
+      return unsafe storage.base[offset + i * rowStride + j]
     }
     set {
       precondition(i >= 0 && i < rows && j >= 0 && j < columns, "element [\(i), \(j)]")
       makeUnique()
       // SAFETY: as above, and nobody else holds this storage.
-      unsafe storage.base[offset + i * columns + j] = newValue
+      unsafe storage.base[offset + i * rowStride + j] = newValue
     }
   }
 
   /// All elements, row after row, as a copy.
   public var elements: [Float] {
-    // SAFETY: the storage holds rows · columns elements from the offset.
-    unsafe Array(UnsafeBufferPointer(start: storage.base + offset, count: rows * columns))
+    if isContiguous {
+      // SAFETY: the storage holds rows · columns elements from the offset.
+      return unsafe Array(UnsafeBufferPointer(start: storage.base + offset, count: rows * columns))
+    }
+    var elements: [Float] = []
+    elements.reserveCapacity(rows * columns)
+    for i in 0..<rows {
+      // SAFETY: the storage holds all rows from the offset.
+      unsafe elements.append(
+        contentsOf: UnsafeBufferPointer(
+          start: storage.base + offset + i * rowStride, count: columns))
+    }
+    return elements
   }
 
   /// Calls `body` with a view that must not outlive the call.
   @inline(__always)
   package func withView<R, E>(_ body: (MatrixView) throws(E) -> R) throws(E) -> R {
-    // SAFETY: the storage outlives the call; it holds rows · columns elements from the offset.
+    // SAFETY: the storage outlives the call; it holds all rows from the offset.
     try unsafe body(
-      MatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: columns))
+      MatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: rowStride))
   }
 
   /// Calls `body` with a writable view that must not outlive the call; copies shared elements first.
@@ -121,12 +153,15 @@ public struct Matrix: Sendable {
     makeUnique()
     // SAFETY: as withView, and nobody else holds this storage.
     return try unsafe body(
-      MutableMatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: columns))
+      MutableMatrixView(storage.base + offset, rows: rows, columns: columns, rowStride: rowStride))
   }
 
   private mutating func makeUnique() {
     if !isKnownUniquelyReferenced(&storage) {
-      storage = Storage(copying: storage, from: offset, count: rows * columns)
+      storage =
+        isContiguous
+        ? Storage(copying: storage, from: offset, count: rows * columns) : Storage(elements)
+      rowStride = columns
       offset = 0
     }
   }

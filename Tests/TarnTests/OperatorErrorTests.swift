@@ -451,6 +451,59 @@ private func aggregation(
     #expect(slice.elements == [8, 3, 4, 5])
   }
 
+  @Test func columnsShareUntilOneIsWritten() throws {
+    let execution = try Execution(threads: 2)
+    let original = try Matrix(rows: 3, columns: 4, (0..<12).map(Float.init))
+    var part = original.columns(1..<3)
+    #expect(part.rowStride == 4)
+    #expect(part.elements == [1, 2, 5, 6, 9, 10])
+    #expect(part.rows(1..<3).elements == [5, 6, 9, 10])
+    #expect(part.rows(2..<3).columns(1..<2)[0, 0] == 10)
+    part[1, 1] = -6
+    #expect(part.rowStride == 2)
+    #expect(part.elements == [1, 2, 5, -6, 9, 10])
+    #expect(original[1, 2] == 6)
+    // Operators read and write parts as they lie.
+    var y = try Matrix(rows: 3, columns: 2)
+    try elementwise(.relu, original.columns(2..<4), into: &y, on: execution)
+    #expect(y.elements == [2, 3, 6, 7, 10, 11])
+    var alone = try Matrix(rows: 3, columns: 4, (0..<12).map { -Float($0) }).columns(0..<2)
+    try elementwise(.relu, alone, into: &alone, on: execution)
+    #expect(alone.elements == [0, 0, 0, 0, 0, 0])
+    let b = try PackedMatrix(Matrix(rows: 2, columns: 2, [0, 1, 1, 0]), on: execution)
+    try matmul(original.columns(2..<4), b, into: &y, on: execution)
+    #expect(y.elements == [3, 2, 7, 6, 11, 10])
+    #expect(original.columns(4..<4).elements == [])
+    #expect(original.rows(3..<3).columns(1..<2).elements == [])
+  }
+
+  @Test func fusionTakesItsFactorFromTheTargetOrFromElsewhere() throws {
+    let execution = try Execution(threads: 2)
+    let plan = FusionPlan(kinds: [.full, .globalOnly], sequences: [0, 0], labels: [0, 0])
+    let wide = try Matrix(rows: 2, columns: 4, [0, 2, 3, 0, 0, 5, 7, 0])
+    let v = Matrix([1, 10])
+    let local = try Matrix(rows: 2, columns: 2, [100, 200, 300, 400])
+    var inPlace = try Matrix(rows: 2, columns: 2, [2, 3, 5, 7])
+    try fuse(
+      plan, 0..<2, global: v, maxima: Matrix([4, 5]), local: local, into: &inPlace, on: execution)
+    var apart = try Matrix(rows: 2, columns: 2)
+    try fuse(
+      plan, 0..<2, global: v, maxima: Matrix([4, 5]), output: wide.columns(1..<3), local: local,
+      into: &apart, on: execution)
+    #expect(inPlace.elements == [110, 245, 5, 70])
+    #expect(apart.elements == inPlace.elements)
+    #expect(throws: TarnError.self) {
+      try fuse(
+        plan, 0..<2, global: v, maxima: Matrix([4, 5]), output: wide, local: local, into: &apart,
+        on: execution)
+    }
+    #expect(throws: shape("PackedMatrix", "depth", [3], [2])) {
+      try PackedMatrix(joining: [
+        PackedMatrix(matrix(2, 4), on: execution), PackedMatrix(matrix(3, 4), on: execution),
+      ])
+    }
+  }
+
   @Test func anOperatorMayWriteOverItsInput() throws {
     let execution = try Execution(threads: 2)
     var x = try Matrix(rows: 2, columns: 2, [1, 2, 3, 4])

@@ -109,7 +109,10 @@ public func globalAggregation(
   var scaled = queries
   let scale = 1 / Float(keys.headSize).squareRoot()
   scaled.withMutableView { view in
-    for i in 0..<view.rows * d { unsafe view.base[i] *= scale }
+    for i in 0..<view.rows {
+      let row = unsafe view.row(i)
+      for j in 0..<d { unsafe row[j] *= scale }
+    }
   }
   var u = try Matrix(rows: sequences.count, columns: heads * d)
   scaled.withView { q in

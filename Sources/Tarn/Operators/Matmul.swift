@@ -80,6 +80,47 @@ public struct PackedMatrix: Sendable {
     self.packed = packed
   }
 
+  /// Several matrices side by side, for products that share their input.
+  ///
+  /// Each part begins at a multiple of sixteen columns; columns of zeros fill up the one before.
+  ///
+  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` if the depths differ.
+  /// - Complexity: one read, one write.
+  public init(joining parts: [PackedMatrix]) throws(TarnError) {
+    depth = parts.first?.depth ?? 0
+    var elements: [Float] = []
+    var columns = 0
+    for part in parts {
+      try checkShape("PackedMatrix", "depth", [part.depth], [depth])
+      columns = PackedMatrix.start(after: columns) + part.columns
+      elements += part.packed.elements
+    }
+    self.columns = columns
+    packed = Matrix(elements)
+  }
+
+  private init(depth: Int, columns: Int, packed: Matrix) {
+    self.depth = depth
+    self.columns = columns
+    self.packed = packed
+  }
+
+  /// The column at which the next of several joined parts begins.
+  public static func start(after columns: Int) -> Int { (columns + 15) & ~15 }
+
+  /// Columns `range`, sharing their elements with this matrix.
+  ///
+  /// - Precondition: `range` lies within the columns and begins at a multiple of sixteen.
+  public func columns(_ range: Range<Int>) -> PackedMatrix {
+    precondition(
+      range.lowerBound >= 0 && range.lowerBound % 16 == 0 && range.upperBound <= columns,
+      "columns \(range) of a packed matrix of \(columns)")
+    let end = PackedMatrix.start(after: range.upperBound)
+    return PackedMatrix(
+      depth: depth, columns: range.count,
+      packed: packed.columns(range.lowerBound * depth..<max(range.lowerBound, end) * depth))
+  }
+
   /// Calls `body` with a view that must not outlive the call.
   @inline(__always)
   package func withView<R, E>(_ body: (PackedView) throws(E) -> R) throws(E) -> R {

@@ -48,7 +48,7 @@ public func neighbourMax(
   }
 }
 
-/// What ``fuse(_:_:global:maxima:local:into:on:)`` needs to know of each token.
+/// What ``fuse(_:_:global:maxima:output:local:into:on:)`` needs to know of each token.
 public struct FusionPlan: Sendable {
   /// What each token takes part in.
   public var kinds: [FusionKind]
@@ -75,12 +75,13 @@ public struct FusionPlan: Sendable {
 ///   - tokens: the tokens of this tile, a range of the plan.
 ///   - v: `[sequences × d]`.
 ///   - maxima: `[segments × d]`.
+///   - o: at least as many rows of d as the tile has tokens; nil: `c` holds them.
 ///   - local: at least as many rows of d as the tile has tokens.
-///   - c: holds `o` for the tile and receives the result, in place.
+///   - c: receives the result.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for tokens outside the plan
-///   or more of them than `local` or `c` have rows,
+///   or more of them than `o`, `local` or `c` have rows,
 ///   ``TarnError/indexOutOfRange(operation:argument:position:found:count:)`` for a row number, also
 ///   of a token that does not read that row; all before `c` is touched.
 /// - Complexity: three reads and one write a token; no allocation.
@@ -88,8 +89,9 @@ public struct FusionPlan: Sendable {
 /// Two roundings an element with fused multiply-add, three without. NaN and ∞ in what a
 /// token does not take part in do not reach it: a masked row is 0 whatever `c` held.
 public func fuse(
-  _ plan: FusionPlan, _ tokens: Range<Int>, global v: Matrix, maxima: Matrix, local: Matrix,
-  into c: inout Matrix, on execution: Execution
+  _ plan: FusionPlan, _ tokens: Range<Int>, global v: Matrix, maxima: Matrix,
+  output o: Matrix? = nil,
+  local: Matrix, into c: inout Matrix, on execution: Execution
 ) throws(TarnError) {
   let d = v.columns
   try checkShape("fuse", "kinds", [plan.kinds.count], [plan.labels.count])
@@ -100,6 +102,7 @@ public func fuse(
       operation: "fuse", argument: "tokens", found: "\(tokens)",
       expected: "a range within the plan's \(plan.kinds.count)")
   }
+  if let o { try checkTarget("fuse", o, first: 0, rows: tokens.count, columns: d) }
   try checkTarget("fuse", local, first: 0, rows: tokens.count, columns: d)
   try checkTarget("fuse", c, first: 0, rows: tokens.count, columns: d)
   try checkIndices("fuse", "sequences", plan.sequences[tokens], count: v.rows)
@@ -109,25 +112,28 @@ public func fuse(
     maxima.withView { maxima in
       local.withView { local in
         c.withMutableView { c in
-          unsafe plan.kinds.withUnsafeBufferPointer { kinds in
-            unsafe plan.sequences.withUnsafeBufferPointer { sequences in
-              unsafe plan.labels.withUnsafeBufferPointer { labels in
-                guard let k = kinds.baseAddress, let s = sequences.baseAddress,
-                  let l = labels.baseAddress
-                else { return }
-                nonisolated(unsafe) let kinds = unsafe k + tokens.lowerBound
-                nonisolated(unsafe) let sequences = unsafe s + tokens.lowerBound
-                nonisolated(unsafe) let labels = unsafe l + tokens.lowerBound
-                execution.forEachRange(tokens.count, grain: 32) { range in
-                  // SAFETY: sizes and row numbers were checked; ranges write different rows.
-                  let i = range.lowerBound
-                  unsafe kernels.fuse(
-                    kinds + i, v, sequences + i, maxima, labels + i, c[rows: range].readOnly,
-                    local[rows: range], c[rows: range])
+          func run(_ o: MatrixView) {
+            unsafe plan.kinds.withUnsafeBufferPointer { kinds in
+              unsafe plan.sequences.withUnsafeBufferPointer { sequences in
+                unsafe plan.labels.withUnsafeBufferPointer { labels in
+                  guard let k = kinds.baseAddress, let s = sequences.baseAddress,
+                    let l = labels.baseAddress
+                  else { return }
+                  nonisolated(unsafe) let kinds = unsafe k + tokens.lowerBound
+                  nonisolated(unsafe) let sequences = unsafe s + tokens.lowerBound
+                  nonisolated(unsafe) let labels = unsafe l + tokens.lowerBound
+                  execution.forEachRange(tokens.count, grain: 32) { range in
+                    // SAFETY: sizes and row numbers were checked; ranges write different rows.
+                    let i = range.lowerBound
+                    unsafe kernels.fuse(
+                      kinds + i, v, sequences + i, maxima, labels + i, o[rows: range],
+                      local[rows: range], c[rows: range])
+                  }
                 }
               }
             }
           }
+          if let o { o.withView(run) } else { run(c.readOnly) }
         }
       }
     }

@@ -124,12 +124,22 @@ public func elementwise(
   try checkShape("elementwise", "target", [y.rows, y.columns], [x.rows, x.columns])
   let kernels = execution.table
   let count = x.rows * x.columns
+  let isFlat = x.isContiguous && y.isContiguous
   x.withView { x in
     y.withMutableView { y in
-      execution.forEachRange(count, grain: 4096) { range in
-        // SAFETY: both hold count elements without gaps; ranges write different elements.
-        unsafe kernels.elementwise(
-          function, x.base + range.lowerBound, y.base + range.lowerBound, range.count)
+      if isFlat {
+        execution.forEachRange(count, grain: 4096) { range in
+          // SAFETY: both hold count elements without gaps; ranges write different elements.
+          unsafe kernels.elementwise(
+            function, x.base + range.lowerBound, y.base + range.lowerBound, range.count)
+        }
+      } else {
+        execution.forEachRange(x.rows, grain: rowGrain) { range in
+          for i in range {
+            // SAFETY: shapes were checked; ranges write different rows.
+            unsafe kernels.elementwise(function, x.row(i), y.row(i), x.columns)
+          }
+        }
       }
     }
   }

@@ -9,8 +9,12 @@ internal import TarnKernelInterface
 struct PoNetMixing: Sendable {
   let query: Linear
   let keys: AggregationKeys
+  /// `dense_o`, the first columns of ``outputAndLocal``.
   let output: Linear
-  let local: Linear
+  /// `dense_o` and `dense_local`, which share their input, as one product.
+  let outputAndLocal: Linear
+  /// The first column of `dense_local` in it.
+  let localStart: Int
   let segment: Linear
 
   /// The projections' names in the checkpoint.
@@ -32,8 +36,18 @@ struct PoNetMixing: Sendable {
     keys = try operation { () throws(TarnError) in
       try AggregationKeys(weight: key, bias: keyBias, heads: heads, on: execution)
     }
-    output = try Linear(weights, names.output, inputs: d, outputs: d, on: execution)
-    local = try Linear(weights, names.local, inputs: d, outputs: d, on: execution)
+    let o = try Linear(weights, names.output, inputs: d, outputs: d, on: execution)
+    let local = try Linear(weights, names.local, inputs: d, outputs: d, on: execution)
+    let start = PackedMatrix.start(after: o.weight.columns)
+    localStart = start
+    outputAndLocal = Linear(
+      weight: try operation { () throws(TarnError) in
+        try PackedMatrix(joining: [o.weight, local.weight])
+      },
+      bias: Matrix(
+        o.bias.elements + Array(repeating: 0, count: start - o.weight.columns)
+          + local.bias.elements))
+    output = Linear(weight: outputAndLocal.weight.columns(0..<o.weight.columns), bias: o.bias)
     segment = try Linear(weights, names.segment, inputs: d, outputs: d, on: execution)
   }
 
@@ -72,16 +86,17 @@ struct PoNetMixing: Sendable {
     return maxima
   }
 
-  /// Projects `tokens` of x for the window, with a row more at each end.
+  /// Projects `tokens` of x: o, and for the window local with a row more at each end.
   ///
   /// The row before the tile is the last row of the tile before: it was projected from x before x
   /// was overwritten. Call it for tile after tile.
-  func projectLocal(
+  private func project(
     _ x: Matrix, _ tokens: Range<Int>, _ tile: inout Tile, on execution: Execution
   ) throws(TarnError) {
-    if tokens.lowerBound > 0 { try tile.local.copyRow(Tile.rows, to: 0) }
+    if tokens.lowerBound > 0 { try tile.projected.copyRow(Tile.rows, to: 0) }
     let end = min(tokens.upperBound + 1, x.rows)
-    try local(x.rows(tokens.lowerBound..<end), into: &tile.local, at: 1, on: execution)
+    try outputAndLocal(
+      x.rows(tokens.lowerBound..<end), into: &tile.projected, at: 1, on: execution)
   }
 
   /// The mixed rows c of `tokens`, into `tile.output`.
@@ -89,10 +104,11 @@ struct PoNetMixing: Sendable {
     _ x: Matrix, _ tokens: Range<Int>, _ rows: TokenRows, global v: Matrix, maxima: Matrix,
     _ tile: inout Tile, layer: Int, trace: LayerTrace?, on execution: Execution
   ) throws(TarnError) {
-    try projectLocal(x, tokens, &tile, on: execution)
-    try output(x.rows(tokens), into: &tile.output, on: execution)
+    try project(x, tokens, &tile, on: execution)
+    let d = x.columns
     try neighbourMax(
-      tile.local, rows.neighbours[tokens], fill: TokenRows.fill, into: &tile.window,
+      tile.projected.columns(localStart..<localStart + d), rows.neighbours[tokens],
+      fill: TokenRows.fill, into: &tile.window,
       on: execution)
     if let trace {
       let count = tokens.count
@@ -107,14 +123,16 @@ struct PoNetMixing: Sendable {
           (t: Int) in tile.window.rows(t - tokens.lowerBound..<t - tokens.lowerBound + 1)
         })
       try fuse(
-        rows.plan, tokens, global: v, maxima: maxima, local: tile.window, into: &tile.output,
-        on: execution)
+        rows.plan, tokens, global: v, maxima: maxima,
+        output: tile.projected.rows(1..<count + 1).columns(0..<d), local: tile.window,
+        into: &tile.output, on: execution)
       trace(.context, layer, tokens.lowerBound, tile.output.rows(0..<count))
       return
     }
     try fuse(
-      rows.plan, tokens, global: v, maxima: maxima, local: tile.window, into: &tile.output,
-      on: execution)
+      rows.plan, tokens, global: v, maxima: maxima,
+      output: tile.projected.rows(1..<tokens.count + 1).columns(0..<d), local: tile.window,
+      into: &tile.output, on: execution)
   }
 
   /// The rows that a pooling brings to the fusion: zero where a token takes its global value only.
@@ -139,10 +157,10 @@ struct Tile {
   /// Results do not depend on it.
   static let rows = 512
 
-  /// `[512 × d]`: segment(x), then o, then the mixed rows.
+  /// `[512 × d]`: segment(x), then the mixed rows.
   var output: Matrix
-  /// `[514 × d]`: local(x) with a row more at each end.
-  var local: Matrix
+  /// `[514 × 2d]`, d rounded up to a multiple of 16: o beside local(x), with a row more at each end.
+  var projected: Matrix
   /// `[512 × d]`: window maxima, then sums before a layer norm.
   var window: Matrix
   /// `[512 × d]`: the rows between attention and feed-forward.
@@ -153,7 +171,7 @@ struct Tile {
   init(tokens: Int, size d: Int, inner f: Int) throws(TarnError) {
     let rows = min(tokens, Tile.rows)
     output = try Matrix(rows: rows, columns: d)
-    local = try Matrix(rows: rows + 2, columns: d)
+    projected = try Matrix(rows: rows + 2, columns: PackedMatrix.start(after: d) + d)
     window = try Matrix(rows: rows, columns: d)
     attended = try Matrix(rows: rows, columns: d)
     inner = try Matrix(rows: rows, columns: f)

@@ -13,6 +13,7 @@ public let matmulChecks: [KernelCheck] = [
   KernelCheck("matmul, row alone", rowAloneEqualsRowInBatch),
   KernelCheck("matmul, packing inside", packingInsideChangesNoBit),
   KernelCheck("matmul, strides and batches", stridesAndBatchesChangeNoBit),
+  KernelCheck("matmul, joined weights", joinedWeightsGiveTheBitsOfEach),
   KernelCheck("matmul, powers of two", scalingByPowersOfTwoIsExact),
   KernelCheck("matmul, identity", identityGivesTheMatrix),
   KernelCheck("matmul, permuted rows", permutedRowsGivePermutedRows),
@@ -368,6 +369,36 @@ private func stridesAndBatchesChangeNoBit(
         report.expectSameBits(
           c, expected, "matmul batch \(count) \(transposes) \(isShared) \(execution.label)")
       }
+    }
+  }
+}
+
+/// Products that share their input, as one: the bits of each alone, and of a part of the whole.
+private func joinedWeightsGiveTheBitsOfEach(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  for (m, k, widths) in [
+    (1, 20, [24, 7, 48]), (9, 390, [16, 33]), (34, 5, [1, 1, 100]), (2, 0, [3]),
+  ] {
+    var random = SplitMix64(seed: UInt64(m))
+    let a = try Matrix(rows: m, columns: k, random.floats(m * k))
+    let parts = try widths.map {
+      try PackedMatrix(Matrix(rows: k, columns: $0, random.floats(k * $0)), on: execution)
+    }
+    let joined = try PackedMatrix(joining: parts)
+    var whole = try Matrix(rows: m, columns: joined.columns)
+    try matmul(a, joined, into: &whole, on: execution)
+    var start = 0
+    for part in parts {
+      var alone = try Matrix(rows: m, columns: part.columns)
+      try matmul(a, part, into: &alone, on: execution)
+      let label = "joined \(widths) from \(start) \(execution.label)"
+      let columns = start..<start + part.columns
+      report.expectSameBits(whole.columns(columns).elements, alone.elements, label)
+      var again = try Matrix(rows: m, columns: part.columns)
+      try matmul(a, joined.columns(columns), into: &again, on: execution)
+      report.expectSameBits(again.elements, alone.elements, "\(label), part")
+      start = PackedMatrix.start(after: start + part.columns)
     }
   }
 }
