@@ -64,6 +64,8 @@
       let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "no reason given"
       throw BenchmarkError.library(path, reason)
     }
+    // The loader has mapped the copy; its name is not needed any more.
+    if isCopy { unsafe unlink(loaded) }
     let file = path.split(separator: "/").last.map(String.init) ?? path
     name = variables.isEmpty ? file : file + " " + variables.joined(separator: " ")
     if let symbol = unsafe dlsym(handle, "dnnl_sgemm") {
