@@ -2,14 +2,10 @@
 //
 // A library that is named again, under another environment, is loaded again, from a copy of the file:
 // the loader would hand out the first one.
+//
+// Foundation: temporary files, and the C library with its loader. Only this file needs it.
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Foundation
 
 /// `C = A·B` or `C = A·Bᵀ` by somebody else; all row-major, without gaps.
 @safe struct Rival {
@@ -58,14 +54,14 @@
     }
     self.path = path
     let isCopy = others.contains { $0.path == path }
-    let loaded = isCopy ? try Rival.copy(path, others.count) : path
+    let loaded = isCopy ? try Rival.copy(path) : path
+    // Once the loader has mapped it, the copy needs no name.
+    defer { if isCopy { try? FileManager.default.removeItem(atPath: loaded) } }
     // SAFETY: dlopen takes a terminated string and returns nil or a handle, which is kept open.
     guard let handle = unsafe dlopen(loaded, RTLD_NOW | RTLD_LOCAL) else {
       let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "no reason given"
       throw BenchmarkError.library(path, reason)
     }
-    // The loader has mapped the copy; its name is not needed any more.
-    if isCopy { unsafe unlink(loaded) }
     let file = path.split(separator: "/").last.map(String.init) ?? path
     name = variables.isEmpty ? file : file + " " + variables.joined(separator: " ")
     if let symbol = unsafe dlsym(handle, "dnnl_sgemm") {
@@ -94,22 +90,10 @@
   }
 
   /// A copy of the file, which the loader takes for another library.
-  private static func copy(_ path: String, _ index: Int) throws -> String {
-    let target = "/tmp/tarn-rival-\(getpid())-\(index).so"
-    guard let source = unsafe fopen(path, "rb") else {
-      throw BenchmarkError.library(path, "cannot be opened")
-    }
-    defer { unsafe fclose(source) }
-    guard let file = unsafe fopen(target, "wb") else { throw BenchmarkError.unwritable(target) }
-    defer { unsafe fclose(file) }
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while true {
-      // SAFETY: at most the buffer's size is read and written.
-      let count = unsafe fread(&buffer, 1, buffer.count, source)
-      guard count > 0 else { break }
-      guard unsafe fwrite(buffer, 1, count, file) == count else {
-        throw BenchmarkError.unwritable(target)
-      }
+  private static func copy(_ path: String) throws -> String {
+    let target = NSTemporaryDirectory() + "tarn-rival-" + UUID().uuidString
+    do { try FileManager.default.copyItem(atPath: path, toPath: target) } catch {
+      throw BenchmarkError.library(path, error.localizedDescription)
     }
     return target
   }
