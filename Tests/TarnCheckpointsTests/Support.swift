@@ -1,5 +1,6 @@
 import Foundation
 import TarnCheckpoints
+import TarnTestSupport
 
 /// A safetensors file from the text of its header and its data.
 func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] {
@@ -23,31 +24,6 @@ func problem(_ bytes: [UInt8]) -> CheckpointError? {
     return nil
   } catch {
     return error
-  }
-}
-
-/// A directory that is removed when the object goes.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "tarn-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-  }
-
-  /// Writes a file and returns its path.
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    let file = path + "/" + name
-    try Data(bytes).write(to: URL(fileURLWithPath: file))
-    return file
-  }
-
-  var contents: [String] {
-    (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? []
   }
 }
 

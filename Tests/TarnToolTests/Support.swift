@@ -50,32 +50,6 @@ func tarn(_ words: [String], text: String) throws -> ToolResult {
   try tarn(words, input: Array(text.utf8))
 }
 
-/// A directory that is removed when the object goes.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "tarn-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-  }
-
-  /// Writes a file and returns its path.
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    let file = path + "/" + name
-    try Data(bytes).write(to: URL(fileURLWithPath: file))
-    return file
-  }
-
-  /// Copies a file of another directory.
-  func copy(_ name: String, from directory: String) throws {
-    try FileManager.default.copyItem(atPath: directory + "/" + name, toPath: path + "/" + name)
-  }
-}
-
 /// A copy of a PoNet fixture, with another configuration and other tensors if asked.
 func checkpoint(
   _ fixture: String, replacing: [String: JSONValue] = [:],
