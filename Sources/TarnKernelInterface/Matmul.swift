@@ -76,9 +76,10 @@ public enum Blocking {
   @inlinable @inline(__always)
   public static var tokens: Int { 256 }
 
-  /// The most rows of A that are multiplied with a panel of B before the next panel.
+  /// The most rows for which a panel of B is packed inside a call when its turn comes.
   ///
-  /// Their part of a k-block, 368 KB, is to stay in the second-level cache. Results do not depend on it.
+  /// More rows need each panel several times; B is packed in larger parts then. Results do not depend
+  /// on it.
   @inlinable @inline(__always)
   public static var rows: Int { 240 }
 

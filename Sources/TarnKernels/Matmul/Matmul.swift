@@ -1,6 +1,6 @@
 // The loops of matmul around the micro-kernel. Touches pointers.
 //
-//     LOOP 5  for each block of rows, at most 240        A's rows of one k-block fit L2
+//     LOOP 5  for each block of rows, 240 or 480         B is read once for each
 //     LOOP 4    for each panel of 48 columns of B        C's part fits L2
 //     LOOP 3      for each k-block of 384                in order: all write the same C
 //     LOOP 2        for each part of a panel             as wide as the register tile
@@ -85,7 +85,7 @@ private func blocked(
   _ a: MatrixView, _ b: Operand, panels: Range<Int>, adding: Bool, epilogue: EpilogueView,
   into c: MutableMatrixView, workspace: UnsafeMutablePointer<Float>
 ) {
-  let rowBlocks = (c.rows &+ Blocking.rows &- 1) / Blocking.rows
+  let rowBlocks = (c.rows &+ TileShape.blockRows &- 1) / TileShape.blockRows
   guard rowBlocks > 0 else { return }
   let tilesPerBlock =
     ((c.rows &+ TileShape.rows &- 1) / TileShape.rows &+ rowBlocks &- 1) / rowBlocks
@@ -146,6 +146,9 @@ private struct Part {
       let vectors = wanted / 16
       let width = vectors > 0 ? vectors &* 16 : wanted
       let bStrip = b.pointer(k, column)
+      if TileShape.readsAhead && b.isPacked && rows > 32 {
+        readAhead(bStrip, depth: depth, workspace: workspace)
+      }
       var row = firstRow
       for tile in 0..<tiles {  // LOOP 1
         let height = (firstRow &+ rows &- row) / (tiles &- tile)
@@ -181,6 +184,26 @@ private struct Part {
       apply(epilogue, row: firstRow, rows: 1, firstColumn: panel &* 48, columns: 96, to: c)
     }
   }
+}
+
+/// Reads a strip of B before its first tile needs it.
+///
+/// A tile of few multiply-adds per k has its loads in flight for too short a time to hide that the
+/// strip comes from the third-level cache; this loop has nothing but loads. What it sums goes to the
+/// workspace, where nobody looks.
+@inline(never)
+private func readAhead(
+  _ b: UnsafePointer<Float>, depth: Int, workspace: UnsafeMutablePointer<Float>
+) {
+  var even = Lanes.zero
+  var odd = Lanes.zero
+  var k = 0
+  while k &+ 2 <= depth {
+    even += Lanes(b + 16 &* k)
+    odd += Lanes(b + 16 &* k + 16)
+    k &+= 2
+  }
+  (even + odd).store(workspace)
 }
 
 /// A tile of fewer than 16 columns, computed in the workspace.

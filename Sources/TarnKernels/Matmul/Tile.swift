@@ -9,12 +9,17 @@
 ///     NEON      6 × 1   24 accumulators, 4 for B, 1 for A, of 32 registers
 ///     SSE2      2 × 1    8 accumulators, 4 for B, 1 for A, of 16 xmm
 ///
-/// The result does not depend on the tile: each element of C is one chain over k.
+/// `blockRows` are the most rows that are multiplied with a panel of B before the next panel: what
+/// their k-blocks take of the second-level cache against how often B is read. `readsAhead`: whether a
+/// strip of B is read before its first tile. The result depends on none of this: each element of C is
+/// one chain over k.
 enum TileShape {
   #if TARN_AVX512
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }
     static var hasWideRow: Bool { @inline(__always) get { true } }
+    static var blockRows: Int { @inline(__always) get { 240 } }
+    static var readsAhead: Bool { @inline(__always) get { false } }
 
     /// Vectors of a tile of so many rows.
     @inline(__always)
@@ -23,6 +28,12 @@ enum TileShape {
     static var rows: Int { @inline(__always) get { 6 } }
     static var vectors: Int { @inline(__always) get { 1 } }
     static var hasWideRow: Bool { @inline(__always) get { true } }
+    static var blockRows: Int { @inline(__always) get { 480 } }
+    #if TARN_AVX2
+      static var readsAhead: Bool { @inline(__always) get { true } }
+    #else
+      static var readsAhead: Bool { @inline(__always) get { false } }
+    #endif
 
     /// Few rows take more columns, so that chains of multiply-adds hide their latency; 2 × 3 and 3 × 2
     /// would not fit sixteen registers.
@@ -32,6 +43,8 @@ enum TileShape {
     static var rows: Int { @inline(__always) get { 2 } }
     static var vectors: Int { @inline(__always) get { 1 } }
     static var hasWideRow: Bool { @inline(__always) get { false } }
+    static var blockRows: Int { @inline(__always) get { 240 } }
+    static var readsAhead: Bool { @inline(__always) get { false } }
 
     @inline(__always)
     static func vectors(rows: Int) -> Int { 1 }
