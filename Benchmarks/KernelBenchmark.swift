@@ -4,25 +4,6 @@ import Tarn
 import TarnKernelInterface
 import TarnTestSupport
 
-/// What limits a kernel, with the amount of one call.
-private enum Bound {
-  /// Bytes that must be read and written; the limit is a copy of as many rows.
-  case memory(bytes: Int)
-  /// Multiplications and additions; the limit is the measured multiply-add peak.
-  case arithmetic(operations: Int)
-}
-
-/// One kernel at one size: how to run it, what it must give, what bounds it.
-private struct KernelCase {
-  var name: String
-  var bound: Bound
-  /// Runs the kernel and returns its output's storage.
-  var run: (inout Matrix) throws -> Void
-  var result: Matrix
-  /// The oracle's values; only made where results are checked.
-  var expected: () -> [Double]
-}
-
 /// One thread, each instruction set, 768 columns; kernel and bound are timed in turn.
 ///
 /// 512 rows nearly fit the second-level cache, 16384 rows fit no cache.
@@ -77,7 +58,7 @@ private func measure(
     case .arithmetic:
       var done = 0
       let time = seconds {
-        done = table.multiplyAddPeak(settings.isQuick ? 1000 : 300_000).operations
+        done = table.machine.multiplyAddPeak(settings.isQuick ? 1000 : 300_000).operations
       }
       limits.append(Double(done) / time)
     }
@@ -247,5 +228,7 @@ private func kernelCases(
           on: execution)
       }, result: line,
       expected: { aggregationOracle(input, query: queries.elements).v }))
-  return cases
+  return try cases + windowCases(rows: n, columns: d, on: execution)
+    + topKCases(rows: n, columns: d, on: execution)
+    + fourierCases(rows: n, columns: d, on: execution)
 }

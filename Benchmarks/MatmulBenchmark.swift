@@ -43,7 +43,7 @@ func benchmarkMatmul(_ settings: Settings) throws -> [Row] {
   for set in InstructionSet.available {
     let execution = try Execution(instructionSet: set, threads: 1)
     let table = execution.table
-    let kernel = "matmul-f32-\(table.tileRows)x\(table.tileColumns)-\(set.rawValue)"
+    let kernel = "matmul-f32-\(table.matmul.tileRows)x\(table.matmul.tileColumns)-\(set.rawValue)"
     for shape in settings.isQuick ? ProductShape.tiny : ProductShape.few {
       let (m, k, n) = (shape.m, shape.k, shape.n)
       let a = try randomMatrix(m, k, seed: 1)
@@ -56,7 +56,9 @@ func benchmarkMatmul(_ settings: Settings) throws -> [Row] {
       var operations = 0
       times.measure(
         [
-          { _ in operations = table.multiplyAddPeak(settings.isQuick ? 1000 : 300_000).operations },
+          { _ in
+            operations = table.machine.multiplyAddPeak(settings.isQuick ? 1000 : 300_000).operations
+          },
           { _ in try? matmul(a, packed, into: &c, on: execution) },
         ])
       let peak = Double(operations) / times.medians[0]

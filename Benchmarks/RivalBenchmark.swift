@@ -22,7 +22,7 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
     rivals.append(try Rival(library, threads: settings.threads, others: rivals))
   }
   let kernel =
-    "matmul-f32-\(table.tileRows)x\(table.tileColumns)-\(execution.instructionSet.rawValue)"
+    "matmul-f32-\(table.matmul.tileRows)x\(table.matmul.tileColumns)-\(execution.instructionSet.rawValue)"
   print("matmul in GFLOP/s, \(settings.threads) thread(s), medians of interleaved runs")
   let form = settings.form
   print(
@@ -111,7 +111,8 @@ private func measure(
   var sink: Float = 0
   defer { if sink.isNaN { print("a sum of ones is not a number") } }
   var bodies: [(Int) -> Void] = [
-    { _ in operations = table.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations },
+    { _ in operations = table.machine.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations
+    },
     { _ in try? multiply() },
   ]
   for rival in rivals {
@@ -141,7 +142,7 @@ private func measure(
     bodies.append { _ in
       unsafe array.withUnsafeBufferPointer {
         // SAFETY: the array has that many elements.
-        if let base = $0.baseAddress { unsafe sink = table.readAll(base, count) }
+        if let base = $0.baseAddress { unsafe sink = table.machine.readAll(base, count) }
       }
     }
   }

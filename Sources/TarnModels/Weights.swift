@@ -45,7 +45,8 @@ extension WeightScope {
         }
       }
     case .float16, .bfloat16:
-      let widen = unsafe info.elementType == .float16 ? table.widenFloat16 : table.widenBFloat16
+      let widen =
+        unsafe info.elementType == .float16 ? table.memory.widenFloat16 : table.memory.widenBFloat16
       file.withBytes(of: info) { bytes in
         matrix.withMutableView { view in
           unsafe bytes.withUnsafeBytes {

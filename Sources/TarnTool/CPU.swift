@@ -65,7 +65,7 @@ enum CPU {
     (0..<5).map { _ in
       let clock = ContinuousClock()
       let start = clock.now
-      let done = set.kernels.table.multiplyAddPeak(500_000).operations
+      let done = set.kernels.table.machine.multiplyAddPeak(500_000).operations
       return Double(done) / seconds(clock.now - start) / 1e9
     }.max() ?? 0
   }

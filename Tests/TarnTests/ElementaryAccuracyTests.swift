@@ -89,7 +89,7 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
       var row: [Float] = [0, x]
       row.withUnsafeMutableBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return }
-        set.kernels.table.softmax(
+        set.kernels.table.rows.softmax(
           MatrixView(base, rows: 1, columns: 2, rowStride: 2), 1,
           MutableMatrixView(base, rows: 1, columns: 2, rowStride: 2))
       }

@@ -11,7 +11,7 @@ func evaluate(
   [Float](unsafeUninitializedCapacity: x.count) { buffer, count in
     x.withUnsafeBufferPointer { x in
       guard let source = x.baseAddress, let target = buffer.baseAddress else { return }
-      set.kernels.table.elementwise(function, source, target, x.count)
+      set.kernels.table.rows.elementwise(function, source, target, x.count)
     }
     count = x.count
   }
@@ -55,7 +55,7 @@ func evaluate(
         x.withUnsafeMutableBufferPointer { x in
           y.withUnsafeMutableBufferPointer { y in
             guard let x = x.baseAddress, let y = y.baseAddress else { return }
-            set.kernels.table.elementwise(function, x + head, (inPlace ? x : y) + head, count)
+            set.kernels.table.rows.elementwise(function, x + head, (inPlace ? x : y) + head, count)
           }
         }
         let result = inPlace ? x : y

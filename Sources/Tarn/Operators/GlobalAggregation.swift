@@ -126,7 +126,7 @@ public func globalAggregation(
               rowStride: q.rowStride)
             let c = unsafe MutableMatrixView(
               u.base + h * d, rows: u.rows, columns: d, rowStride: u.rowStride)
-            unsafe kernels.matmul(
+            unsafe kernels.matmul.multiply(
               a, fold, 0..<fold.panelCount, false, EpilogueView(), c, workspace)
           }
         }
@@ -148,7 +148,7 @@ public func globalAggregation(
     total.withView { total in
       execution.forEach(sequences.count * heads) { i in
         // SAFETY: i is a sequence and a head; each divides its own d elements.
-        unsafe kernels.divide(z.base + i * d, total.base[i], d)
+        unsafe kernels.pooling.divide(z.base + i * d, total.base[i], d)
       }
     }
   }
@@ -165,7 +165,7 @@ public func globalAggregation(
                 v.base + h * keys.headSize, rows: v.rows, columns: keys.headSize,
                 rowStride: v.rowStride)
               let epilogue = unsafe EpilogueView(bias: bias.base + h * keys.headSize)
-              unsafe kernels.matmul(
+              unsafe kernels.matmul.multiply(
                 a, project, 0..<project.panelCount, false, epilogue, c, workspace)
             }
           }
@@ -216,7 +216,7 @@ private func aggregateChunks(
                   base, rows: heads, columns: rows.count, rowStride: Blocking.tokens)
                 let m = unsafe base + heads * Blocking.tokens
                 let packed = unsafe base + packedOffset
-                unsafe kernels.packTransposed(
+                unsafe kernels.matmul.packTransposed(
                   MatrixView(u.row(s), rows: heads, columns: d, rowStride: d),
                   0..<PackedView(packed, depth: d, columns: heads).panelCount, packed)
                 let target = raw.map {
@@ -224,7 +224,7 @@ private func aggregateChunks(
                     $0.base + rows.lowerBound, rows: heads, columns: rows.count,
                     rowStride: $0.rowStride)
                 }
-                unsafe kernels.aggregate(
+                unsafe kernels.pooling.aggregate(
                   x[rows: rows], keep.map { unsafe $0 + rows.lowerBound },
                   PackedView(packed, depth: d, columns: heads), p, target, m, m + heads,
                   MutableMatrixView(base + zOffset, rows: heads, columns: d, rowStride: d),
@@ -239,7 +239,7 @@ private func aggregateChunks(
                     // SAFETY: row s of the running aggregate, row i of scratch.
                     let base = unsafe scratch.row(i)
                     let m = unsafe base + heads * Blocking.tokens
-                    unsafe kernels.joinAggregates(
+                    unsafe kernels.pooling.joinAggregates(
                       m, m + heads,
                       MatrixView(base + zOffset, rows: heads, columns: d, rowStride: d),
                       top.row(s), total.row(s),
@@ -277,8 +277,8 @@ private func normalizeScores(
           let kept = keep?[rows.lowerBound + t] ?? true
           unsafe row[t] = kept ? row[t] - top[s, h] : -.infinity
         }
-        unsafe kernels.elementwise(.exp, row, row, rows.count)
-        unsafe kernels.divide(row, total[s, h], rows.count)
+        unsafe kernels.rows.elementwise(.exp, row, row, rows.count)
+        unsafe kernels.pooling.divide(row, total[s, h], rows.count)
       }
     }
   }

@@ -46,7 +46,8 @@ public struct PackedMatrix: Sendable {
   /// - Complexity: one read, one write.
   public init(_ matrix: Matrix, on execution: Execution) throws(TarnError) {
     unsafe try self.init(
-      matrix, depth: matrix.rows, columns: matrix.columns, execution.table.pack, on: execution)
+      matrix, depth: matrix.rows, columns: matrix.columns, execution.table.matmul.pack,
+      on: execution)
   }
 
   /// Packs the transpose of `matrix`, `[columns × depth]` row-major, as linear layers store it.
@@ -55,7 +56,7 @@ public struct PackedMatrix: Sendable {
   /// - Complexity: one read, one write; strided.
   public init(transposing matrix: Matrix, on execution: Execution) throws(TarnError) {
     unsafe try self.init(
-      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.packTransposed,
+      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.matmul.packTransposed,
       on: execution)
   }
 
@@ -184,12 +185,12 @@ func multiply(
   _ a: MatrixView, _ b: PackedView, adding: Bool, _ epilogue: EpilogueView,
   into c: MutableMatrixView, on execution: Execution
 ) {
-  let kernels = execution.table
+  let kernels = execution.table.matmul
   if c.rows >= 32 {
     execution.forEachRange(c.rows, grain: kernels.tileRows * 2) { range in
       // SAFETY: ranges of rows write different elements.
       unsafe withMatmulWorkspace { workspace in
-        unsafe kernels.matmul(
+        unsafe kernels.multiply(
           a[rows: range], b, 0..<b.panelCount, adding, epilogue[rows: range], c[rows: range],
           workspace)
       }
@@ -198,7 +199,7 @@ func multiply(
     execution.forEachRange(b.panelCount, grain: 1) { panels in
       // SAFETY: panels write different columns.
       unsafe withMatmulWorkspace { workspace in
-        unsafe kernels.matmul(a, b, panels, adding, epilogue, c, workspace)
+        unsafe kernels.multiply(a, b, panels, adding, epilogue, c, workspace)
       }
     }
   }

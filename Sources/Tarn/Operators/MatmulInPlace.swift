@@ -126,14 +126,14 @@ private func multiply(
   on execution: Execution
 ) {
   guard c.rows > 0, c.columns > 0 else { return }
-  let kernels = execution.table
+  let kernels = execution.table.matmul
   let panels = (c.columns + 47) / 48
   let unpacked = kernels.tileColumns == PackedView.panelWidth ? Blocking.rows : kernels.tileRows
   if case .rowMajor(let b) = b, c.rows <= unpacked {
     execution.forEachRange(panels, grain: 1) { panels in
       // SAFETY: panels write different columns.
       unsafe withMatmulWorkspace { workspace in
-        unsafe kernels.matmulUnpacked(a, b, panels, epilogue, c, workspace)
+        unsafe kernels.multiplyUnpacked(a, b, panels, epilogue, c, workspace)
       }
     }
   } else if c.rows <= Blocking.rows {
@@ -146,7 +146,7 @@ private func multiply(
             unsafe part.pack(0..<1, packed, kernels)
             let block = unsafe PackedView(packed, depth: a.columns, columns: c.columns)
             unsafe withMatmulWorkspace { workspace in
-              unsafe kernels.matmul(a, block, 0..<1, adding, epilogue, c, workspace)
+              unsafe kernels.multiply(a, block, 0..<1, adding, epilogue, c, workspace)
             }
           }
         }
@@ -206,7 +206,7 @@ extension RightOperand {
   /// `packed` must be writable for the packed form of all.
   @unsafe
   fileprivate func pack(
-    _ panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>, _ kernels: KernelTable
+    _ panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>, _ kernels: MatmulKernels
   ) {
     switch self {
     case .rowMajor(let b): unsafe kernels.pack(b, panels, packed)

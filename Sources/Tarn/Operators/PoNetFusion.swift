@@ -31,7 +31,7 @@ public func neighbourMax(
       expected: [tokens + 2, x.columns])
   }
   try checkTarget("neighbourMax", y, first: 0, rows: tokens, columns: x.columns)
-  let kernels = execution.table
+  let kernels = execution.table.pooling
   x.withView { x in
     y.withMutableView { y in
       unsafe neighbours.withUnsafeBufferPointer { neighbours in
@@ -107,7 +107,7 @@ public func fuse(
   try checkTarget("fuse", c, first: 0, rows: tokens.count, columns: d)
   try checkIndices("fuse", "sequences", plan.sequences[tokens], count: v.rows)
   try checkIndices("fuse", "labels", plan.labels[tokens], count: maxima.rows)
-  let kernels = execution.table
+  let kernels = execution.table.pooling
   v.withView { v in
     maxima.withView { maxima in
       local.withView { local in

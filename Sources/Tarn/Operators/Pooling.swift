@@ -27,7 +27,7 @@ public func maskedMean(
   try checkShape("maskedMean", "sequences", [sequences.rows], [x.rows])
   if let keep { try checkShape("maskedMean", "keep", [keep.count], [x.rows]) }
   try checkShape("maskedMean", "target", [y.rows, y.columns], [sequences.count, x.columns])
-  let kernels = execution.table
+  let kernels = execution.table.pooling
   let wave = max(1, execution.threads) * 4
   var partial = try Matrix(rows: wave, columns: x.columns)
   for s in 0..<sequences.count {
@@ -112,7 +112,7 @@ public func segmentMax(
   try checkShape("segmentMax", "labels", [labels.count], [x.rows])
   try checkShape("segmentMax", "target columns", [maxima.columns], [x.columns])
   try checkIndices("segmentMax", "labels", labels, count: maxima.rows)
-  let kernels = execution.table
+  let kernels = execution.table.pooling
   x.withView { x in
     maxima.withMutableView { maxima in
       unsafe labels.withUnsafeBufferPointer { labels in
@@ -160,7 +160,7 @@ public func slidingMax(
     throw .invalidArgument(
       operation: "slidingMax", argument: "window", found: "\(window)", expected: "at least 1")
   }
-  let kernels = execution.table
+  let kernels = execution.table.pooling
   x.withView { x in
     y.withMutableView { y in
       for s in 0..<sequences.count {
@@ -198,7 +198,7 @@ public func gather(
 ) throws(TarnError) {
   try checkTarget("gather", y, first: first, rows: indices.count, columns: table.columns)
   try checkIndices("gather", "indices", indices, count: table.rows)
-  let kernels = execution.table
+  let kernels = execution.table.memory
   table.withView { table in
     y.withMutableView { y in
       unsafe indices.withUnsafeBufferPointer { indices in

@@ -47,7 +47,7 @@ public func layerNorm(
   }
   try checkTarget("layerNorm", y, first: first, rows: x.rows, columns: x.columns)
   let rows = x.rows
-  let kernels = execution.table
+  let kernels = execution.table.rows
   func run(_ residual: MatrixView?) {
     x.withView { x in
       gain.withView { gain in
@@ -93,7 +93,7 @@ public func softmax(
   _ x: Matrix, scale: Float = 1, into y: inout Matrix, on execution: Execution
 ) throws(TarnError) {
   try checkShape("softmax", "target", [y.rows, y.columns], [x.rows, x.columns])
-  let kernels = execution.table
+  let kernels = execution.table.rows
   x.withView { x in
     y.withMutableView { y in
       execution.forEachRange(x.rows, grain: rowGrain) { range in
@@ -122,7 +122,7 @@ public func elementwise(
   _ function: ElementwiseFunction, _ x: Matrix, into y: inout Matrix, on execution: Execution
 ) throws(TarnError) {
   try checkShape("elementwise", "target", [y.rows, y.columns], [x.rows, x.columns])
-  let kernels = execution.table
+  let kernels = execution.table.rows
   let count = x.rows * x.columns
   let isFlat = x.isContiguous && y.isContiguous
   x.withView { x in

@@ -28,7 +28,7 @@ private func allBFloat16PatternsWiden(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {
   report.expectSameBits(
-    widened(execution.table.widenBFloat16, &report),
+    widened(execution.table.memory.widenBFloat16, &report),
     (0...UInt16.max).map { Float(bitPattern: UInt32($0) << 16) },
     "bfloat16 \(execution.label)")
 }
@@ -46,5 +46,5 @@ private func allFloat16PatternsWiden(
     return sign * Float(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
   }
   report.expectSameBits(
-    widened(execution.table.widenFloat16, &report), expected, "float16 \(execution.label)")
+    widened(execution.table.memory.widenFloat16, &report), expected, "float16 \(execution.label)")
 }

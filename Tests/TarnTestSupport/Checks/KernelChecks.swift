@@ -42,8 +42,9 @@ public struct KernelCheck: Sendable, CustomStringConvertible {
 
   /// All checks, in the order of the kernels.
   public static let all: [KernelCheck] =
-    matmulChecks + rowChecks + poolingChecks + aggregationChecks + conversionChecks
-    + invarianceChecks
+    matmulChecks + rowChecks + poolingChecks + aggregationChecks + windowChecks + topKChecks
+    + fourierChecks
+    + conversionChecks + invarianceChecks
 }
 
 /// Where inputs and outputs lie, in turn: each kind of memory is met at each kind of size.

@@ -86,8 +86,8 @@ private struct MatmulCase {
     let workspace = GuardedMatrix(
       rows: 1, columns: Blocking.matmulWorkspace, at: placement(place + 1))
     let view = PackedView(panels.view.base, depth: shape.depth, columns: shape.columns)
-    execution.table.pack(weights.view, 0..<view.panelCount, panels.target.base)
-    execution.table.matmul(
+    execution.table.matmul.pack(weights.view, 0..<view.panelCount, panels.target.base)
+    execution.table.matmul.multiply(
       left.view, view, 0..<view.panelCount, false, epilogue, c.target, workspace.target.base)
     for memory in [left, weights, panels, c, workspace] {
       report.expectIntact(memory, "matmul \(shape.label) place \(place)")
@@ -104,7 +104,7 @@ private struct MatmulCase {
     let c = GuardedMatrix(
       rows: shape.rows, columns: shape.columns, gap: place % 2, at: placement(place + 2))
     let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
-    execution.table.matmulUnpacked(
+    execution.table.matmul.multiplyUnpacked(
       left.view, right.view, 0..<(shape.columns + 47) / 48, EpilogueView(), c.target,
       workspace.target.base)
     for memory in [left, right, c, workspace] {
@@ -179,7 +179,7 @@ private func matmulEpiloguesEqualTheStepsOneByOne(
 func apply(_ f: ElementwiseFunction, _ x: [Float], on execution: Execution) -> [Float] {
   let y = GuardedMatrix(rows: 1, columns: x.count)
   let source = GuardedMatrix(x)
-  execution.table.elementwise(f, source.view.base, y.target.base, x.count)
+  execution.table.rows.elementwise(f, source.view.base, y.target.base, x.count)
   return y.elements
 }
 
@@ -219,13 +219,13 @@ private func matmulWritesItsPanelsOnly(
   let packed = GuardedMatrix(
     rows: 1, columns: PackedView.elementCount(depth: shape.depth, columns: shape.columns))
   let view = PackedView(packed.view.base, depth: shape.depth, columns: shape.columns)
-  execution.table.pack(weights.view, 0..<view.panelCount, packed.target.base)
+  execution.table.matmul.pack(weights.view, 0..<view.panelCount, packed.target.base)
   let left = GuardedMatrix(rows: shape.rows, columns: shape.depth, input.a)
   for first in 0..<view.panelCount {
     for last in first...view.panelCount {
       let c = GuardedMatrix(rows: shape.rows, columns: shape.columns)
       let workspace = GuardedMatrix(rows: 1, columns: Blocking.matmulWorkspace)
-      execution.table.matmul(
+      execution.table.matmul.multiply(
         left.view, view, first..<last, false, EpilogueView(), c.target, workspace.target.base)
       let written = first * 48..<min(last * 48, shape.columns)
       let found = c.elements
@@ -259,7 +259,7 @@ private func packingFillsPanelsAndTransposes(
       let packed = GuardedMatrix(rows: 1, columns: count, at: placement(depth))
       // Panel by panel, last first: each is written on its own.
       for panel in (0..<view.panelCount).reversed() {
-        execution.table.pack(source.view, panel..<panel + 1, packed.target.base)
+        execution.table.matmul.pack(source.view, panel..<panel + 1, packed.target.base)
       }
       report.expectSameBits(packed.elements, expected, label)
       report.expectIntact(packed, label)
@@ -268,7 +268,7 @@ private func packingFillsPanelsAndTransposes(
         rows: columns, columns: depth, gap: depth % 2, at: placement(columns + 1), transposed)
       let again = GuardedMatrix(rows: 1, columns: count, at: placement(depth + 1))
       for panel in (0..<view.panelCount).reversed() {
-        execution.table.packTransposed(other.view, panel..<panel + 1, again.target.base)
+        execution.table.matmul.packTransposed(other.view, panel..<panel + 1, again.target.base)
       }
       report.expectSameBits(again.elements, expected, "\(label), transposed")
       report.expectIntact(again, label)

@@ -117,5 +117,6 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
     into: &v, probabilities: &probabilities, on: execution)
   note("globalAggregation", v)
   if let probabilities { note("globalAggregation probabilities", probabilities) }
-  return results
+  return try results + windowBattery(on: execution) + topKBattery(on: execution)
+    + fourierBattery(on: execution)
 }

@@ -81,7 +81,7 @@ private func segmentMaxIsExact(
           rows: segments, columns: columns, gap: number % 2, at: placement(number + 1), start)
         labels.withUnsafeBufferPointer {
           if let base = $0.baseAddress {
-            execution.table.segmentMax(source.view, base, maxima.target)
+            execution.table.pooling.segmentMax(source.view, base, maxima.target)
           }
         }
         let label = "segmentMax \(tokens)×\(columns) \(segments) segments \(execution.label)"
@@ -132,7 +132,7 @@ private func slidingMaxIsExact(
         let source = GuardedMatrix(
           rows: n, columns: columns, gap: number, at: placement(number + n), x)
         let y = GuardedMatrix(rows: n, columns: columns, gap: 1, at: placement(number + n + 1))
-        execution.table.slidingMax(source.view, window, 0..<n, y.target)
+        execution.table.pooling.slidingMax(source.view, window, 0..<n, y.target)
         report.expectIntact(y, label)
         report.expectSameBits(y.elements, expected, label)
       }
@@ -171,7 +171,7 @@ private func neighbourMaxIsExact(
         rows: tokens, columns: columns, gap: number % 2, at: placement(number + 1))
       neighbours.withUnsafeBufferPointer {
         if let base = $0.baseAddress {
-          execution.table.neighbourMax(source.view, base, fill, y.target)
+          execution.table.pooling.neighbourMax(source.view, base, fill, y.target)
         }
       }
       let label = "neighbourMax \(tokens)×\(columns) fill \(fill) \(execution.label)"
@@ -238,7 +238,7 @@ private func gatherCopiesAndAdds(
           adding ? start : nil)
         indices.withUnsafeBufferPointer {
           if let base = $0.baseAddress {
-            execution.table.gather(source.view, base, adding, y.target)
+            execution.table.memory.gather(source.view, base, adding, y.target)
           }
         }
         let label = "gather \(count)×\(columns) adding \(adding) \(execution.label)"
@@ -286,7 +286,7 @@ private func fuseMeetsTheContract(
         sequences.withUnsafeBufferPointer { sequences in
           labels.withUnsafeBufferPointer { labels in
             if let k = plan.baseAddress, let s = sequences.baseAddress, let l = labels.baseAddress {
-              execution.table.fuse(
+              execution.table.pooling.fuse(
                 k, global.view, s, segments.view, l, o.view, local.view, c.target)
             }
           }
@@ -321,7 +321,9 @@ private func sumsAreChains(
         rows: count, columns: columns, gap: number % 3, at: placement(number), x)
       for flags in [nil, keep] {
         let sum = GuardedMatrix(rows: 1, columns: columns, at: placement(number + 1))
-        withOptionalFlags(flags) { execution.table.sumRows(source.view, $0, sum.target.base) }
+        withOptionalFlags(flags) {
+          execution.table.pooling.sumRows(source.view, $0, sum.target.base)
+        }
         var expected = [Float](repeating: 0, count: columns)
         for t in 0..<count where flags?[t] ?? true {
           for j in 0..<columns { expected[j] += x[t * columns + j] }
@@ -336,12 +338,12 @@ private func sumsAreChains(
     let y = random.floats(columns)
     let source = GuardedMatrix(x, at: placement(number))
     let target = GuardedMatrix(y, at: placement(number + 1))
-    execution.table.accumulate(source.view.base, 0.3, 0.7, target.target.base, columns)
+    execution.table.pooling.accumulate(source.view.base, 0.3, 0.7, target.target.base, columns)
     report.expectIntact(target, "accumulate \(columns)")
     report.expectSameBits(
       target.elements, x.indices.map { execution.model.multiplyAdd(y[$0], 0.7, x[$0] * 0.3) },
       "accumulate \(columns) \(execution.label)")
-    execution.table.divide(target.target.base, 3, columns)
+    execution.table.pooling.divide(target.target.base, 3, columns)
     report.expectIntact(target, "divide \(columns)")
     report.expectSameBits(
       target.elements,

@@ -36,7 +36,7 @@ private func layerNormMeetsBoundAndContract(
       let gains = GuardedMatrix(gain, at: placement(number + 2))
       let biases = GuardedMatrix(bias, at: placement(number))
       let y = GuardedMatrix(rows: count, columns: d, gap: gap, at: placement(number + 1))
-      execution.table.layerNorm(
+      execution.table.rows.layerNorm(
         source.view, hasResidual ? other.view : nil, gains.view.base, biases.view.base, 1e-12,
         y.target)
       report.expectIntact(y, label)
@@ -71,7 +71,7 @@ private func layerNormInPlaceEqualsApart(
       GuardedMatrix(rows: 3, columns: d, gap: 1, elements)
     }
     func run(_ x: GuardedMatrix, _ r: GuardedMatrix?, _ y: GuardedMatrix) {
-      execution.table.layerNorm(
+      execution.table.rows.layerNorm(
         x.view, r?.view, gain.view.base, bias.view.base, 1e-5, y.target)
       report.expectIntact(y, "layerNorm in place \(d)")
     }
@@ -106,17 +106,18 @@ private func layerNormEdges(
   let bias = GuardedMatrix(random.floats(d))
   let source = GuardedMatrix(rows: 4, columns: d, x)
   let y = GuardedMatrix(rows: 4, columns: d)
-  execution.table.layerNorm(source.view, nil, gain.view.base, bias.view.base, 1e-12, y.target)
+  execution.table.rows.layerNorm(source.view, nil, gain.view.base, bias.view.base, 1e-12, y.target)
   let found = rows(y.elements, columns: d)
   report.expectSameBits(found[0], bias.elements, "layerNorm of a constant row \(execution.label)")
   report.expect(found[1].allSatisfy(\.isNaN), "layerNorm of a row with NaN \(execution.label)")
   report.expect(found[2].allSatisfy(\.isNaN), "layerNorm of a row with ∞ \(execution.label)")
   report.expect(found[3].allSatisfy(\.isFinite), "layerNorm beside NaN \(execution.label)")
   let empty = GuardedMatrix(rows: 0, columns: d)
-  execution.table.layerNorm(empty.view, nil, gain.view.base, bias.view.base, 1e-12, empty.target)
+  execution.table.rows.layerNorm(
+    empty.view, nil, gain.view.base, bias.view.base, 1e-12, empty.target)
   report.expectIntact(empty, "layerNorm of no rows")
   let narrow = GuardedMatrix(rows: 2, columns: 0)
-  execution.table.layerNorm(
+  execution.table.rows.layerNorm(
     narrow.view, nil, gain.view.base, bias.view.base, 1e-12, narrow.target)
   report.expectIntact(narrow, "layerNorm of no columns")
 }
@@ -134,7 +135,7 @@ private func softmaxMeetsBoundAndContract(
       let label = "softmax 2×\(n) scale \(scale) seed \(n) \(execution.label)"
       let source = GuardedMatrix(rows: 2, columns: n, gap: number % 3, at: placement(number), x)
       let y = GuardedMatrix(rows: 2, columns: n, gap: number % 2, at: placement(number + 1))
-      execution.table.softmax(source.view, scale, y.target)
+      execution.table.rows.softmax(source.view, scale, y.target)
       report.expectIntact(y, label)
       for (i, found) in rows(y.elements, columns: n).enumerated() {
         let row = Array(x[i * n..<(i + 1) * n])
@@ -147,7 +148,7 @@ private func softmaxMeetsBoundAndContract(
           found, execution.model.softmax(row, scale: scale) { apply(.exp, $0, on: execution) },
           "\(label), contract")
       }
-      execution.table.softmax(source.view, scale, source.target)
+      execution.table.rows.softmax(source.view, scale, source.target)
       report.expectSameBits(source.elements, y.elements, "\(label), in place")
     }
   }
@@ -159,7 +160,7 @@ private func softmaxEdges(
   func softmax(_ row: [Float], _ scale: Float = 1) -> [Float] {
     let source = GuardedMatrix(row, at: .beforeUnreadablePage)
     let y = GuardedMatrix(rows: 1, columns: row.count)
-    execution.table.softmax(source.view, scale, y.target)
+    execution.table.rows.softmax(source.view, scale, y.target)
     report.expectIntact(y, "softmax of \(row)")
     return y.elements
   }
@@ -202,11 +203,11 @@ private func elementwiseDoesNotDependOnPosition(
     for n in 0...34 {
       let source = GuardedMatrix(Array(x.suffix(n)), at: placement(n))
       let y = GuardedMatrix(rows: 1, columns: n, at: placement(n + 1))
-      execution.table.elementwise(f, source.view.base, y.target.base, n)
+      execution.table.rows.elementwise(f, source.view.base, y.target.base, n)
       report.expectIntact(y, "\(f) of \(n)")
       report.expectSameBits(
         y.elements, Array(whole.suffix(n)), "\(f) of \(n) elements \(execution.label)")
-      execution.table.elementwise(f, source.view.base, source.target.base, n)
+      execution.table.rows.elementwise(f, source.view.base, source.target.base, n)
       report.expectSameBits(source.elements, y.elements, "\(f) in place \(execution.label)")
     }
   }

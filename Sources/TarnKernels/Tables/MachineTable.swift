@@ -1,0 +1,10 @@
+// One family of the module's table.
+
+import TarnKernelInterface
+
+func machineKernels() -> MachineKernels {
+  MachineKernels(
+    multiplyAddPeak: { multiplyAddPeak($0) },
+    readAll: { readAll($0, count: $1) }
+  )
+}

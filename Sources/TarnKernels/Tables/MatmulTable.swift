@@ -1,0 +1,18 @@
+// One family of the module's table.
+
+import TarnKernelInterface
+
+func matmulKernels() -> MatmulKernels {
+  MatmulKernels(
+    tileRows: TileShape.rows,
+    tileColumns: TileShape.vectors &* 16,
+    pack: { pack($0, panels: $1, $2) },
+    packTransposed: { packTransposed($0, panels: $1, $2) },
+    multiply: {
+      matmul($0, $1, panels: $2, adding: $3, epilogue: $4, into: $5, workspace: $6)
+    },
+    multiplyUnpacked: {
+      matmul($0, unpacked: $1, panels: $2, epilogue: $3, into: $4, workspace: $5)
+    }
+  )
+}

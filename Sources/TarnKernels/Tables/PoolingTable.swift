@@ -1,0 +1,24 @@
+// One family of the module's table.
+
+import TarnKernelInterface
+
+func poolingKernels() -> PoolingKernels {
+  PoolingKernels(
+    sumRows: { sumRows($0, keep: $1, into: $2) },
+    accumulate: { accumulate($0, scale: $1, factor: $2, into: $3, count: $4) },
+    divide: { divide($0, by: $1, count: $2) },
+    segmentMax: { segmentMax($0, labels: $1, into: $2) },
+    slidingMax: { slidingMax($0, window: $1, tokens: $2, into: $3) },
+    neighbourMax: { neighbourMax($0, neighbours: $1, fill: $2, into: $3) },
+    aggregate: {
+      aggregate(
+        $0, keep: $1, u: $2, scores: $3, rawScores: $4, m: $5, l: $6, z: $7, workspace: $8)
+    },
+    joinAggregates: {
+      joinAggregates(m: $0, l: $1, z: $2, intoM: $3, runningL: $4, runningZ: $5)
+    },
+    fuse: {
+      fuse(kinds: $0, v: $1, sequences: $2, maxima: $3, labels: $4, o: $5, local: $6, into: $7)
+    }
+  )
+}

@@ -1,0 +1,7 @@
+// One family of the module's table.
+
+import TarnKernelInterface
+
+func windowKernels() -> WindowKernels {
+  WindowKernels()
+}
