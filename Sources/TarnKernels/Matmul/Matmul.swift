@@ -146,7 +146,7 @@ private struct Part {
       let vectors = wanted / 16
       let width = vectors > 0 ? vectors &* 16 : wanted
       let bStrip = b.pointer(k, column)
-      if TileShape.readsAhead && b.isPacked && rows > 32 {
+      if readsAhead(b, rows: rows) {
         readAhead(bStrip, depth: depth, workspace: workspace)
       }
       var row = firstRow
@@ -184,6 +184,14 @@ private struct Part {
       apply(epilogue, row: firstRow, rows: 1, firstColumn: panel &* 48, columns: 96, to: c)
     }
   }
+}
+
+/// Whether strips are read ahead: for many rows always, for few if B, of 6 MB or more, comes from
+/// memory.
+@inline(__always)
+private func readsAhead(_ b: Operand, rows: Int) -> Bool {
+  TileShape.readsAhead && b.isPacked
+    && (rows > 32 || rows >= 12 && b.depth &* b.columns >= 3 << 19)
 }
 
 /// Reads a strip of B before its first tile needs it.
