@@ -24,6 +24,22 @@ struct Linear: Sendable {
     self.bias = bias
   }
 
+  /// Layers that share their input, side by side as ``/Tarn/PackedMatrix/init(joining:)`` puts them.
+  init(joining parts: [Linear]) throws(TarnError) {
+    weight = try PackedMatrix(joining: parts.map(\.weight))
+    var elements: [Float] = []
+    for part in parts {
+      let start = PackedMatrix.start(after: elements.count)
+      elements += Array(repeating: 0, count: start - elements.count) + part.bias.elements
+    }
+    bias = Matrix(elements)
+  }
+
+  /// The outputs `range`, sharing their elements with this layer.
+  func columns(_ range: Range<Int>) -> Linear {
+    Linear(weight: weight.columns(range), bias: bias.columns(range))
+  }
+
   /// Writes rows `first…` of `y`.
   func callAsFunction(
     _ x: Matrix, activation: ElementwiseFunction? = nil, residual: Matrix? = nil,

@@ -9,13 +9,15 @@ internal import TarnKernelInterface
 struct PoNetMixing: Sendable {
   let query: Linear
   let keys: AggregationKeys
-  /// `dense_o`, the first columns of ``outputAndLocal``.
-  let output: Linear
-  /// `dense_o` and `dense_local`, which share their input, as one product.
+  /// `dense_o`, `dense_local` and `dense_segment`, which share their input, as one product.
+  let projections: Linear
+  /// The first two, and each by itself: parts of the same packed matrix.
   let outputAndLocal: Linear
-  /// The first column of `dense_local` in it.
-  let localStart: Int
+  let output: Linear
   let segment: Linear
+  /// The first columns of `dense_local` and of `dense_segment` in ``projections``.
+  let localStart: Int
+  let segmentStart: Int
 
   /// The projections' names in the checkpoint.
   struct Names {
@@ -36,19 +38,16 @@ struct PoNetMixing: Sendable {
     keys = try operation { () throws(TarnError) in
       try AggregationKeys(weight: key, bias: keyBias, heads: heads, on: execution)
     }
-    let o = try Linear(weights, names.output, inputs: d, outputs: d, on: execution)
-    let local = try Linear(weights, names.local, inputs: d, outputs: d, on: execution)
-    let start = PackedMatrix.start(after: o.weight.columns)
-    localStart = start
-    outputAndLocal = Linear(
-      weight: try operation { () throws(TarnError) in
-        try PackedMatrix(joining: [o.weight, local.weight])
-      },
-      bias: Matrix(
-        o.bias.elements + Array(repeating: 0, count: start - o.weight.columns)
-          + local.bias.elements))
-    output = Linear(weight: outputAndLocal.weight.columns(0..<o.weight.columns), bias: o.bias)
-    segment = try Linear(weights, names.segment, inputs: d, outputs: d, on: execution)
+    var parts: [Linear] = []
+    for name in [names.output, names.local, names.segment] {
+      parts.append(try Linear(weights, name, inputs: d, outputs: d, on: execution))
+    }
+    projections = try operation { () throws(TarnError) in try Linear(joining: parts) }
+    localStart = PackedMatrix.start(after: d)
+    segmentStart = 2 * localStart
+    output = projections.columns(0..<d)
+    outputAndLocal = projections.columns(0..<localStart + d)
+    segment = projections.columns(segmentStart..<segmentStart + d)
   }
 
   /// q = W_q·mean(x) + b_q, then one attention over x for each head: `[sequences × d]`.
@@ -72,11 +71,20 @@ struct PoNetMixing: Sendable {
   }
 
   /// The maximum of `segment(x)` in each segment: `[segments + 1 × d]`.
+  ///
+  /// A text of one tile has all its projections made here, as one product.
   func segmentMaxima(
     _ x: Matrix, _ rows: TokenRows, _ tile: inout Tile, on execution: Execution
   ) throws(TarnError) -> Matrix {
     var maxima = try Matrix(rows: rows.segmentStart.count, columns: x.columns)
     try maxima.fillRows(rows.segmentStart)
+    if x.rows <= Tile.rows {
+      try projections(x, into: &tile.projected, at: 1, on: execution)
+      try segmentMax(
+        tile.projected.rows(1..<x.rows + 1).columns(segmentStart..<segmentStart + x.columns),
+        labels: rows.plan.labels, into: &maxima, on: execution)
+      return maxima
+    }
     for tokens in Tile.ranges(x.rows) {
       try segment(x.rows(tokens), into: &tile.output, on: execution)
       try segmentMax(
@@ -86,13 +94,15 @@ struct PoNetMixing: Sendable {
     return maxima
   }
 
-  /// Projects `tokens` of x: o, and for the window local with a row more at each end.
+  /// Projects `tokens` of x unless that is done: o, and for the window local with a row more at each
+  /// end.
   ///
   /// The row before the tile is the last row of the tile before: it was projected from x before x
   /// was overwritten. Call it for tile after tile.
   private func project(
     _ x: Matrix, _ tokens: Range<Int>, _ tile: inout Tile, on execution: Execution
   ) throws(TarnError) {
+    if x.rows <= Tile.rows { return }
     if tokens.lowerBound > 0 { try tile.projected.copyRow(Tile.rows, to: 0) }
     let end = min(tokens.upperBound + 1, x.rows)
     try outputAndLocal(
@@ -159,7 +169,8 @@ struct Tile {
 
   /// `[512 × d]`: segment(x), then the mixed rows.
   var output: Matrix
-  /// `[514 × 2d]`, d rounded up to a multiple of 16: o beside local(x), with a row more at each end.
+  /// o beside local(x), with a row more at each end; segment(x) too if there is one tile only:
+  /// `[514 × 2d or 3d]`, with d rounded up to a multiple of 16.
   var projected: Matrix
   /// `[512 × d]`: window maxima, then sums before a layer norm.
   var window: Matrix
@@ -171,11 +182,16 @@ struct Tile {
   init(tokens: Int, size d: Int, inner f: Int) throws(TarnError) {
     let rows = min(tokens, Tile.rows)
     output = try Matrix(rows: rows, columns: d)
-    projected = try Matrix(rows: rows + 2, columns: PackedMatrix.start(after: d) + d)
+    projected = try Matrix(
+      rows: rows + 2,
+      columns: (Tile.projections(tokens: tokens) - 1) * PackedMatrix.start(after: d) + d)
     window = try Matrix(rows: rows, columns: d)
     attended = try Matrix(rows: rows, columns: d)
     inner = try Matrix(rows: rows, columns: f)
   }
+
+  /// Projections that are held at once.
+  static func projections(tokens: Int) -> Int { tokens <= rows ? 3 : 2 }
 
   /// The tiles of `count` tokens, in order.
   static func ranges(_ count: Int) -> [Range<Int>] {

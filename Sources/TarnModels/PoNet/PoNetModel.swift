@@ -178,8 +178,10 @@ public struct PoNetModel: Sendable {
     let d = Double(configuration.hiddenSize)
     let heads = Double(configuration.heads)
     let tokens = Double(max(0, tokens))
+    let projections = tokens <= Double(Tile.rows) ? 3.0 : 2.0
     let tile =
-      min(tokens, Double(Tile.rows)) * (5 * d + 16 + Double(configuration.intermediateSize)) * 4
+      min(tokens, Double(Tile.rows))
+      * ((3 + projections) * (d + 16) + Double(configuration.intermediateSize)) * 4
     let wave = execution.threads == 1 ? 1 : Double(execution.threads) * 4
     let chunk = 4 * (256 * 2 * heads + 2 * d * (heads + 16))
     let bytes =
