@@ -67,26 +67,30 @@ import Foundation
     if let symbol = unsafe dlsym(handle, "dnnl_sgemm") {
       // SAFETY: oneDNN's documented signature; dnnl_dim_t is 64 bits.
       unsafe product = unsafe .oneDNN(unsafe unsafeBitCast(symbol, to: OneDNNFunction.self))
-      kernel = unsafe Rival.oneDNNKernel(handle)
-      finishLoading(variables)
-      return
+    } else {
+      unsafe product = unsafe .cblas(try unsafe Rival.cblas(handle, path))
     }
+    unsafe Rival.callOnce(product)
+    for variable in variables { unsafe unsetenv(String(variable.prefix { $0 != "=" })) }
+    kernel = unsafe Rival.kernelName(handle)
+  }
+
+  private static func cblas(
+    _ handle: UnsafeMutableRawPointer, _ path: String
+  ) throws -> CBLASFunction {
     guard
       let symbol = unsafe dlsym(handle, "cblas_sgemm") ?? dlsym(handle, "scipy_cblas_sgemm")
     else { throw BenchmarkError.library(path, "has neither cblas_sgemm nor dnnl_sgemm") }
     // SAFETY: the CBLAS signature with 32-bit integers.
-    unsafe product = unsafe .cblas(unsafe unsafeBitCast(symbol, to: CBLASFunction.self))
-    kernel = unsafe Rival.kernelName(handle)
-    finishLoading(variables)
+    return unsafe unsafeBitCast(symbol, to: CBLASFunction.self)
   }
 
-  /// Some libraries read their environment at the first call.
-  private func finishLoading(_ variables: [Substring]) {
+  /// Some libraries read their environment at the first call, and know their kernel from then on.
+  private static func callOnce(_ product: Product) {
     let x: [Float] = [1]
     var y: [Float] = [0]
     // SAFETY: matrices of one element.
-    unsafe multiply(1, 1, 1, x, x, transposed: false, &y)
-    for variable in variables { unsafe unsetenv(String(variable.prefix { $0 != "=" })) }
+    unsafe multiply(product, 1, 1, 1, x, x, transposed: false, &y)
   }
 
   /// A copy of the file, which the loader takes for another library.
@@ -98,13 +102,13 @@ import Foundation
     return target
   }
 
-  /// What a CBLAS says of itself.
+  /// What a library says of itself.
   private static func kernelName(_ handle: UnsafeMutableRawPointer) -> String {
     typealias Name = @convention(c) () -> UnsafePointer<CChar>?
     typealias Identifier = @convention(c) () -> Int32
     typealias NameOfIdentifier = @convention(c) (Int32) -> UnsafePointer<CChar>?
     typealias Version = @convention(c) (UnsafeMutablePointer<CChar>, Int32) -> Void
-    // SAFETY: the documented signatures of OpenBLAS, BLIS and MKL; strings are terminated.
+    // SAFETY: the documented signatures of OpenBLAS, BLIS, MKL and oneDNN; strings are terminated.
     for symbol in ["openblas_get_corename", "scipy_openblas_get_corename"] {
       if let function = unsafe dlsym(handle, symbol),
         let name = unsafe unsafeBitCast(function, to: Name.self)()
@@ -125,14 +129,14 @@ import Foundation
       return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
         .split(separator: " ").joined(separator: " ")
     }
+    if let symbol = unsafe dlsym(handle, "dnnl_get_effective_cpu_isa") {
+      return oneDNNKernelName(
+        UInt32(bitPattern: unsafe unsafeBitCast(symbol, to: Identifier.self)()))
+    }
     return ""
   }
 
-  private static func oneDNNKernel(_ handle: UnsafeMutableRawPointer) -> String {
-    typealias Identifier = @convention(c) () -> UInt32
-    guard let symbol = unsafe dlsym(handle, "dnnl_get_effective_cpu_isa") else { return "" }
-    // SAFETY: the documented signature.
-    let identifier = unsafe unsafeBitCast(symbol, to: Identifier.self)()
+  private static func oneDNNKernelName(_ identifier: UInt32) -> String {
     let names: [UInt32: String] = [
       0x1: "sse41", 0x3: "avx", 0x7: "avx2", 0xF: "avx2_vnni", 0x27: "avx512_core",
       0x67: "avx512_core_vnni", 0xE7: "avx512_core_bf16",
@@ -148,6 +152,14 @@ import Foundation
   func multiply(
     _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     transposed: Bool, _ c: UnsafeMutablePointer<Float>
+  ) {
+    unsafe Rival.multiply(product, m, n, k, a, b, transposed: transposed, c)
+  }
+
+  @unsafe
+  private static func multiply(
+    _ product: Product, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Float>,
+    _ b: UnsafePointer<Float>, transposed: Bool, _ c: UnsafeMutablePointer<Float>
   ) {
     let strideB = transposed ? k : n
     switch unsafe product {
