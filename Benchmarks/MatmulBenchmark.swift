@@ -88,7 +88,7 @@ struct InterleavedTimes {
   init(_ count: Int, _ settings: Settings) {
     rounds = settings.isQuick ? 2 : settings.rounds
     shortest = settings.isQuick ? 0 : settings.threads > 1 ? 0.04 : 0.004
-    pauses = settings.threads > 1 && !settings.isQuick
+    pauses = settings.threads > 1 && !settings.isQuick && !settings.libraries.isEmpty
     times = Array(repeating: [], count: count)
   }
 
