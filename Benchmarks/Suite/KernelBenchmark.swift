@@ -7,12 +7,12 @@ import TarnTestSupport
 /// Lengths that a row is made of: one that nearly fits the second level, one that fits the third at
 /// best, one that fits no cache.
 private func lengths(_ settings: BenchmarkSettings) -> [Int] {
-  settings.isQuick ? [512] : [512, 4096, 16384]
+  settings.isQuick ? [256] : [512, 4096, 16384]
 }
 
 /// Lengths besides, for kernels that the picture over the length shows.
 private func moreLengths(_ settings: BenchmarkSettings) -> [Int] {
-  settings.svgPath == nil ? [] : settings.isQuick ? [128, 256] : [1024, 2048, 8192]
+  settings.svgPath == nil ? [] : settings.isQuick ? [64, 128] : [1024, 2048, 8192]
 }
 
 /// One thread, 768 columns, each instruction set; kernel and bounds are timed in turn.
@@ -86,7 +86,7 @@ private func measure(
     operation: kernel.name, instructionSet: execution.instructionSet, timing: timing,
     operations: kernel.countedOperations.map(Double.init),
     bytes: kernel.countedBytes.map(Double.init),
-    elements: Double(n * 768), bound: peakTime > trafficTime ? "peak" : traffic,
+    elements: Double((kernel.rows ?? n) * 768), bound: peakTime > trafficTime ? "peak" : traffic,
     share: limit / timing.median, length: n,
     counters: trafficTime > 0 ? [("\(traffic)_share", trafficTime / timing.median)] : [])
 }

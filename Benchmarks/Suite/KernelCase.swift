@@ -35,6 +35,8 @@ struct KernelCase {
   var operations: Int? = nil
   /// Bytes of one call, if the bound does not say them.
   var bytes: Int? = nil
+  /// Rows that it works on, if they are not those that were asked for.
+  var rows: Int? = nil
 }
 
 extension KernelCase {

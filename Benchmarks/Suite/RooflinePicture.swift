@@ -6,13 +6,13 @@ import Tarn
 /// Operations a byte against operations a second, under the measured roofs of the last instruction set.
 ///
 /// A kernel is a number with a mark for each length; those whose operations nobody counted, or that
-/// have none, are named below.
+/// have none, are named below; gradients are left out.
 func rooflinePicture(_ results: BenchmarkResults) -> String {
   let set = results.machine?.instructionSet
   let rows = results.rows.filter {
     $0.instructionSet == set && $0.threads == 1
       && [.rows, .pooling, .matmul].contains($0.group) && $0.bytes != nil
-      && ($0.length != nil || $0.group == .matmul)
+      && ($0.length != nil || $0.group == .matmul) && !$0.operation.hasSuffix("-gradient")
   }
   let kernels = RooflineKernel.all(rows)
   let keyRows = (kernels.count + 2) / 3

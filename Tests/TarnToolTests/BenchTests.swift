@@ -75,7 +75,7 @@ struct BenchTests {
     #expect(row["time_unit"]?.string == "ns")
     #expect(row["group"]?.string == "pooling")
     #expect(row["operation"]?.string == "segment-max")
-    #expect(row["rows"]?.int64 == 512)
+    #expect(row["rows"]?.int64 == 256)
     for key in [
       "iterations", "real_time", "cpu_time", "best_time", "ns_per_element", "gb_per_second",
       "gflops", "bound_share",
@@ -86,7 +86,7 @@ struct BenchTests {
     let time = try #require(row["real_time"]?.double)
     #expect(best <= time)
     let elements = try #require(row["ns_per_element"]?.double)
-    #expect((elements * 512 * 768 / time - 1).magnitude < 1e-9)
+    #expect((elements * 256 * 768 / time - 1).magnitude < 1e-9)
   }
 
   @Test func picturesAreXMLWithAMarkForEachKernel() throws {
@@ -103,7 +103,7 @@ struct BenchTests {
     let scaling = try Picture(folder.path + "/out-scaling.svg")
     #expect(scaling.texts.contains("segment-max"))
     #expect(scaling.texts.contains { $0.hasPrefix("reference, not measured") })
-    #expect(scaling.texts.contains("512"))
+    #expect(scaling.texts.contains("256"))
     // One mark for each length of the three-row window and the segment maximum.
     #expect(scaling.counts["circle"] == 6)
   }
