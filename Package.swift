@@ -82,25 +82,30 @@ let package = Package(
       name: "TarnModels",
       dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
       swiftSettings: safe),
-    .executableTarget(
-      name: "TarnTool",
-      dependencies: [
-        "TarnModels", "TarnText", "TarnCheckpoints", "Tarn", "TarnKernelInterface",
-      ],
-      resources: [.copy("Resources/ponet-hyperpartisan-mini")],
-      swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
       dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
-    .executableTarget(
-      name: "TarnBenchmarks",
+    .target(
+      name: "TarnBenchmarkSuite",
       dependencies: [
         "TarnModels", "TarnCheckpoints", "Tarn", "TarnKernelInterface", "TarnTestSupport",
       ],
-      path: "Benchmarks",
-      exclude: ["Results"],
+      path: "Benchmarks/Suite",
+      swiftSettings: safe),
+    .executableTarget(
+      name: "TarnTool",
+      dependencies: [
+        "TarnBenchmarkSuite", "TarnModels", "TarnText", "TarnCheckpoints", "Tarn",
+        "TarnKernelInterface",
+      ],
+      resources: [.copy("Resources/ponet-hyperpartisan-mini")],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "TarnBenchmarks",
+      dependencies: ["TarnBenchmarkSuite", "Tarn"],
+      path: "Benchmarks/Main",
       swiftSettings: safe),
     .executableTarget(
       name: "TarnKernelCheck",

@@ -101,8 +101,13 @@ struct Command: Sendable {
     \(Command.table(options.map { ($0.spelling, $0.help) }))
 
     Options of all commands:
-    \(Command.table(Option.common.map { ($0.spelling, $0.help) }))
+    \(Command.table(commonOptions.map { ($0.spelling, $0.help) }))
     """
+  }
+
+  /// The common options that the command does not replace by its own.
+  private var commonOptions: [Option] {
+    Option.common.filter { common in !options.contains { $0.name == common.name } }
   }
 
   /// Two columns.

@@ -15,12 +15,17 @@ struct Progress {
   /// Counts texts and says so, at most four times a second.
   mutating func advance(by count: Int) {
     texts += count
+    show("\(texts) texts")
+  }
+
+  /// Says something and the seconds, at most four times a second.
+  mutating func show(_ text: String) {
     let now = ContinuousClock.now
     guard isShown, now - start > .seconds(1), now - last > .milliseconds(250) else { return }
     last = now
     let seconds = (now - start).components.seconds
     Output.flush()
-    Output.status("\r\u{1B}[K\(texts) texts, \(seconds) s")
+    Output.status("\r\u{1B}[K\(text), \(seconds) s")
     isOnScreen = true
   }
 

@@ -15,7 +15,7 @@ import Tarn
 
   private static let commands = [
     Classify.command, FillMask.command, Tokenize.command, RunTensors.command, Inspect.command,
-    CPU.command,
+    Bench.command, CPU.command,
   ]
 
   private static let help = """

@@ -5,7 +5,7 @@ import TarnCheckpoints
 import Testing
 
 struct UsageTests {
-  static let commands = ["classify", "fill-mask", "tokenize", "run", "inspect", "cpu"]
+  static let commands = ["classify", "fill-mask", "tokenize", "run", "inspect", "bench", "cpu"]
 
   @Test(arguments: [
     ([], "command is missing"),

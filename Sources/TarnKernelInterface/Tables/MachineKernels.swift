@@ -15,13 +15,17 @@ public struct MachineKernels: Sendable {
   public var multiplyAddPeak: @Sendable (_ iterations: Int) -> (operations: Int, sink: Float)
   /// Reads elements one after another, a multiple of 128 of them, to measure bandwidth.
   public var readAll: @Sendable (Pointer, Int) -> Float
+  /// Copies elements one after another, a multiple of 64 of them, to measure bandwidth.
+  public var copyAll: @Sendable (Pointer, MutablePointer, Int) -> Void
 
   /// A table of these members; see the properties.
   public init(
     multiplyAddPeak: @escaping @Sendable (Int) -> (operations: Int, sink: Float),
-    readAll: @escaping @Sendable (Pointer, Int) -> Float
+    readAll: @escaping @Sendable (Pointer, Int) -> Float,
+    copyAll: @escaping @Sendable (Pointer, MutablePointer, Int) -> Void
   ) {
     self.multiplyAddPeak = multiplyAddPeak
     self.readAll = readAll
+    self.copyAll = copyAll
   }
 }

@@ -61,27 +61,65 @@ func multiplyAddPeak(_ iterations: Int) -> (operations: Int, sink: Float) {
 
 /// Reads `count` elements, a multiple of 128, one after another, to measure bandwidth.
 ///
+/// Eight sums, so that the latency of an addition does not show; two where sixteen lanes are four
+/// registers and eight sums would not fit.
+///
 /// - Returns: a value that keeps the loop alive: the sum.
 func readAll(_ x: UnsafePointer<Float>, count: Int) -> Float {
   var s0 = Lanes.zero
   var s1 = Lanes.zero
-  var s2 = Lanes.zero
-  var s3 = Lanes.zero
-  var s4 = Lanes.zero
-  var s5 = Lanes.zero
-  var s6 = Lanes.zero
-  var s7 = Lanes.zero
   var i = 0
+  #if TARN_AVX512 || TARN_AVX2 || arch(arm64)
+    var s2 = Lanes.zero
+    var s3 = Lanes.zero
+    #if TARN_AVX512
+      var s4 = Lanes.zero
+      var s5 = Lanes.zero
+      var s6 = Lanes.zero
+      var s7 = Lanes.zero
+    #endif
+  #endif
   while i < count {
     s0 += Lanes(x + i)
     s1 += Lanes(x + i + 16)
-    s2 += Lanes(x + i + 32)
-    s3 += Lanes(x + i + 48)
-    s4 += Lanes(x + i + 64)
-    s5 += Lanes(x + i + 80)
-    s6 += Lanes(x + i + 96)
-    s7 += Lanes(x + i + 112)
-    i &+= 128
+    #if TARN_AVX512 || TARN_AVX2 || arch(arm64)
+      s2 += Lanes(x + i + 32)
+      s3 += Lanes(x + i + 48)
+      #if TARN_AVX512
+        s4 += Lanes(x + i + 64)
+        s5 += Lanes(x + i + 80)
+        s6 += Lanes(x + i + 96)
+        s7 += Lanes(x + i + 112)
+        i &+= 128
+      #else
+        i &+= 64
+      #endif
+    #else
+      i &+= 32
+    #endif
   }
-  return (((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))).joined()
+  s0 += s1
+  #if TARN_AVX512 || TARN_AVX2 || arch(arm64)
+    s0 += s2 + s3
+    #if TARN_AVX512
+      s0 += (s4 + s5) + (s6 + s7)
+    #endif
+  #endif
+  return s0.joined()
+}
+
+/// `y = x` for `count` elements, a multiple of 64, with plain loads and stores, to measure bandwidth.
+func copyAll(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
+  var i = 0
+  while i < count {
+    let a = Lanes(x + i)
+    let b = Lanes(x + i + 16)
+    let c = Lanes(x + i + 32)
+    let d = Lanes(x + i + 48)
+    a.store(y + i)
+    b.store(y + i + 16)
+    c.store(y + i + 32)
+    d.store(y + i + 48)
+    i &+= 64
+  }
 }

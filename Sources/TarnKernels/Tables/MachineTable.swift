@@ -5,6 +5,7 @@ import TarnKernelInterface
 func machineKernels() -> MachineKernels {
   MachineKernels(
     multiplyAddPeak: { multiplyAddPeak($0) },
-    readAll: { readAll($0, count: $1) }
+    readAll: { readAll($0, count: $1) },
+    copyAll: { copyAll($0, into: $1, count: $2) }
   )
 }

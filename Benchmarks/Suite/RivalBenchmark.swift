@@ -3,19 +3,10 @@
 import Tarn
 import TarnKernelInterface
 
-/// How the right operand comes.
-enum ProductForm: String {
-  /// Packed before the clock runs; rivals get it row-major.
-  case ahead
-  /// Row-major, packed inside the call.
-  case inside
-  /// As `[n × k]`, packed inside the call; rivals multiply with the transpose too.
-  case transposed
-}
-
 /// One line for each shape: GFLOP/s of the peak, of Tarn, of each rival.
-func benchmarkRivals(_ settings: Settings) throws -> [Row] {
-  let execution = try Execution(threads: settings.threads)
+func benchmarkRivals(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) throws -> [Row] {
+  let execution = try Execution(
+    instructionSet: settings.modelInstructionSet, threads: settings.threads)
   let table = execution.table
   var rivals: [Rival] = []
   for library in settings.libraries {
@@ -23,22 +14,24 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
   }
   let kernel =
     "matmul-f32-\(table.matmul.tileRows)x\(table.matmul.tileColumns)-\(execution.instructionSet.rawValue)"
-  print("matmul in GFLOP/s, \(settings.threads) thread(s), medians of interleaved runs")
+  output.line("matmul in GFLOP/s, \(settings.threads) thread(s), medians of interleaved runs")
   let form = settings.form
-  print(
+  output.line(
     "  tarn: \(kernel), " + (form == .ahead ? "weights packed ahead" : "B packed inside the call"))
-  if form == .transposed { print("  A·Bᵀ") }
+  if form == .transposed { output.line("  A·Bᵀ") }
   for (i, rival) in rivals.enumerated() {
-    print("  [\(i + 1)]: \(rival.name), kernel: \(rival.kernel)")
+    output.line("  [\(i + 1)]: \(rival.name), kernel: \(rival.kernel)")
   }
   let titles = ["peak", "tarn"] + rivals.indices.map { "[\($0 + 1)]" }
-  print(
-    column("shape", 16), titles.map { String(repeating: " ", count: 7 - $0.count) + $0 }.joined(),
-    "  share  best/rival" + (settings.threads > 1 ? "  /1 thread" : "  of read"))
+  output.line(
+    column("shape", 17) + titles.map { String(repeating: " ", count: 7 - $0.count) + $0 }.joined()
+      + "   share  best/rival" + (settings.threads > 1 ? "  /1 thread" : "  of read"))
   var rows: [Row] = []
   var summary = RivalSummary()
   for shape in settings.isQuick ? ProductShape.tiny : ProductShape.all {
-    if let filter = settings.filter, !shape.name.contains(filter) { continue }
+    let sizes = "\(shape.m)x\(shape.k)x\(shape.n)"
+    guard settings.includes(shape.name, "\(kernel)/\(form.rawValue)/\(sizes)") else { continue }
+    output.progress("\(kernel)/\(form.rawValue)/\(sizes)")
     let times = try measure(shape, rivals, on: execution, kernel, settings)
     let medians = times.medians
     let rates = medians.dropFirst().dropLast().map { shape.operations / $0 }
@@ -54,22 +47,23 @@ func benchmarkRivals(_ settings: Settings) throws -> [Row] {
     let peak = Double(times.peakOperations) / medians[0] * Double(settings.threads)
     let best = rates.dropFirst().max() ?? .nan
     let share = rates[0] / peak
-    print(
-      column(shape.name, 16),
-      ([peak] + rates).map { fixed($0 / 1e9, 1, width: 7) }.joined(),
-      fixed(share * 100, 1, width: 6) + " %", fixed(rates[0] / best, 2, width: 6), extra)
+    output.line(
+      column(shape.name, 17) + ([peak] + rates).map { fixed($0 / 1e9, 1, width: 7) }.joined()
+        + fixed(share * 100, 1, width: 7) + " %" + fixed(rates[0] / best, 2, width: 7) + " " + extra
+    )
     summary.add(
       shape, share: share, rates: rates, extra: medians[medians.count - 1] / medians[1])
     let threads = settings.threads == 1 ? "" : "/threads=\(settings.threads)"
-    for (i, rate) in rates.enumerated() {
+    for i in rates.indices {
       let name = i == 0 ? kernel : "\(rivals[i - 1].name) (\(rivals[i - 1].kernel))"
-      rows.append(
-        times.times.row(
-          i + 1, name: "\(name)/\(form.rawValue)/\(shape.m)x\(shape.k)x\(shape.n)\(threads)",
-          counters: [("gflops", rate / 1e9), ("peak_share", rate / peak)]))
+      var row = productRow(
+        "\(name)/\(form.rawValue)", shape: sizes + threads, shape, times.times.timings[i + 1],
+        peak: peak, threads: settings.threads)
+      row.group = .rivals
+      rows.append(row)
     }
   }
-  summary.show(rivals, threads: settings.threads)
+  summary.show(rivals, threads: settings.threads, output)
   return rows
 }
 
@@ -81,7 +75,7 @@ private struct RivalTimes {
 
 private func measure(
   _ shape: ProductShape, _ rivals: [Rival], on execution: Execution, _ kernel: String,
-  _ settings: Settings
+  _ settings: BenchmarkSettings
 ) throws -> RivalTimes {
   let (m, k, n) = (shape.m, shape.k, shape.n)
   let a = try randomMatrix(m, k, seed: 1)
@@ -94,9 +88,6 @@ private func measure(
       rows: n, columns: k, (0..<n).flatMap { j in (0..<k).map { elements[$0 * n + j] } }) : b
   let packed = try PackedMatrix(b, on: execution)
   var c = try Matrix(rows: m, columns: n)
-  var other = [Float](repeating: .nan, count: m * n)
-  let aElements = a.elements
-  let bElements = stored.elements
   let multiply = {
     if settings.form == .ahead {
       try matmul(a, packed, into: &c, on: execution)
@@ -108,47 +99,59 @@ private func measure(
   try checkProduct(a, b, c.elements, kernel)
   let table = execution.table
   var operations = 0
-  var sink: Float = 0
-  defer { if sink.isNaN { print("a sum of ones is not a number") } }
-  var bodies: [(Int) -> Void] = [
-    { _ in operations = table.machine.multiplyAddPeak(settings.isQuick ? 1000 : 100_000).operations
-    },
-    { _ in try? multiply() },
+  var bodies: [() throws -> Void] = [
+    { operations = table.machine.multiplyAddPeak(100_000).operations }, multiply,
   ]
   for rival in rivals {
-    let run = {
-      unsafe aElements.withUnsafeBufferPointer { a in
-        unsafe bElements.withUnsafeBufferPointer { b in
-          unsafe other.withUnsafeMutableBufferPointer { c in
-            guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else {
-              return
-            }
-            // SAFETY: m × k, k × n and m × n elements.
-            unsafe rival.multiply(m, n, k, a, b, transposed: transposes, c)
-          }
-        }
-      }
-    }
-    run()
-    try checkProduct(a, b, other, rival.name)
-    bodies.append { _ in run() }
+    let product = RivalProduct(rival, a, stored, columns: n, transposed: transposes)
+    product.run()
+    try checkProduct(a, b, product.result, rival.name)
+    bodies.append(product.run)
   }
   if settings.threads > 1 {
     let alone = try Execution(instructionSet: execution.instructionSet, threads: 1)
-    bodies.append { _ in try? matmul(a, packed, into: &c, on: alone) }
+    bodies.append { try matmul(a, packed, into: &c, on: alone) }
   } else {
-    let count = (k * n + 127) / 128 * 128
-    let array = [Float](repeating: 1, count: count)
-    bodies.append { _ in
-      unsafe array.withUnsafeBufferPointer {
-        // SAFETY: the array has that many elements.
-        if let base = $0.baseAddress { unsafe sink = table.machine.readAll(base, count) }
+    let probe = try BandwidthProbe(execution, bytes: 4 * k * n)
+    bodies.append { probe.read(4 * k * n) }
+  }
+  var times = InterleavedTimes(
+    settings, pauses: settings.threads > 1 && !rivals.isEmpty, shortest: settings.threads > 1 ? 0.04 : 0.004)
+  try times.measure(bodies)
+  return RivalTimes(times: times, peakOperations: operations)
+}
+
+/// A product by another library, with copies of the factors.
+final class RivalProduct {
+  private let rival: Rival
+  private let sizes: (m: Int, k: Int, n: Int)
+  private let a: [Float]
+  private let b: [Float]
+  private let transposes: Bool
+  private(set) var result: [Float]
+
+  init(_ rival: Rival, _ a: Matrix, _ b: Matrix, columns n: Int, transposed: Bool) {
+    self.rival = rival
+    sizes = (a.rows, a.columns, n)
+    self.a = a.elements
+    self.b = b.elements
+    transposes = transposed
+    result = [Float](repeating: .nan, count: a.rows * n)
+  }
+
+  /// Multiplies once.
+  func run() {
+    let (m, k, n) = sizes
+    unsafe a.withUnsafeBufferPointer { a in
+      unsafe b.withUnsafeBufferPointer { b in
+        unsafe result.withUnsafeMutableBufferPointer { c in
+          guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
+          // SAFETY: m × k, k × n and m × n elements.
+          unsafe rival.multiply(m, n, k, a, b, transposed: transposes, c)
+        }
       }
     }
   }
-  var times = InterleavedTimes(bodies.count, settings)
-  times.measure(bodies)
-  return RivalTimes(times: times, peakOperations: operations)
 }
 
 /// Geometric means and worst cases by the number of rows.
@@ -174,19 +177,19 @@ private struct RivalSummary {
     }
   }
 
-  func show(_ rivals: [Rival], threads: Int) {
+  func show(_ rivals: [Rival], threads: Int, _ output: BenchmarkOutput) {
     let titles =
       ["share of peak"] + rivals.indices.map { "Tarn / [\($0 + 1)]" }
       + (rivals.isEmpty ? [] : ["Tarn / best rival"])
       + [threads > 1 ? "Tarn / one thread" : "read bandwidth"]
     for group in groups where !group.lines.isEmpty {
-      print("\(group.name), \(group.lines.count) shapes: geometric mean, least")
+      output.line("\(group.name), \(group.lines.count) shapes: geometric mean, least")
       for (i, title) in titles.enumerated()
       where threads > 1 || i < titles.count - 1 || group.name == "M = 1" {
         let values = group.lines.map { $0[i] }
-        print(
-          "  " + column(title, 20), fixed(geometricMean(values), 3, width: 7),
-          fixed(values.min() ?? .nan, 3, width: 7))
+        output.line(
+          "  " + column(title, 20) + fixed(geometricMean(values), 3, width: 8)
+            + fixed(values.min() ?? .nan, 3, width: 8))
       }
     }
   }

@@ -4,85 +4,91 @@ import Tarn
 import TarnKernelInterface
 import TarnTestSupport
 
-/// One thread, each instruction set, 768 columns; kernel and bound are timed in turn.
-///
-/// 512 rows nearly fit the second-level cache, 16384 rows fit no cache.
-func benchmarkKernels(_ settings: Settings) throws -> [Row] {
-  print("row and pooling kernels, one thread, 768 columns; median of interleaved runs")
-  print(
-    column("kernel", 32), column("rows", 6), "µs per row     GB/s  GFLOP/s  bound       share")
+/// Lengths that a row is made of: one that nearly fits the second level, one that fits the third at
+/// best, one that fits no cache.
+private func lengths(_ settings: BenchmarkSettings) -> [Int] {
+  settings.isQuick ? [256] : [512, 4096, 16384]
+}
+
+/// Lengths besides, for kernels that the picture over the length shows.
+private func moreLengths(_ settings: BenchmarkSettings) -> [Int] {
+  settings.svgPath == nil ? [] : settings.isQuick ? [64, 128] : [1024, 2048, 8192]
+}
+
+/// One thread, 768 columns, each instruction set; kernel and bounds are timed in turn.
+func benchmarkKernels(
+  _ groups: [KernelGroup], _ settings: BenchmarkSettings, _ output: BenchmarkOutput
+) throws -> [Row] {
+  output.line(
+    "row and pooling kernels, one thread, rows x 768; medians of interleaved runs, share of the bound"
+  )
+  output.line(Row.heading)
   var rows: [Row] = []
-  for set in InstructionSet.available {
+  for set in settings.instructionSets {
     let execution = try Execution(instructionSet: set, threads: 1)
+    let variant = { (kernel: KernelCase) in "\(kernel.name)-f32-\(set.rawValue)" }
+    let isWanted = { (kernel: KernelCase, n: Int) in
+      groups.contains(kernel.group)
+        && settings.includes("\(variant(kernel))/\(n)x768", kernel.group.rawValue)
+    }
+    let all = (lengths(settings) + moreLengths(settings)).sorted()
     for var small in try kernelCases(rows: 37, columns: 70, on: execution) {
+      guard all.contains(where: { isWanted(small, $0) }) else { continue }
+      output.progress("checking \(variant(small))")
       try small.run(&small.result)
       try check(small, set)
     }
-    for n in settings.isQuick ? [8] : [512, 16384] {
+    for n in all {
+      let isExtra = !lengths(settings).contains(n)
       for kernel in try kernelCases(rows: n, columns: 768, on: execution) {
-        rows.append(try measure(kernel, rows: n, on: execution, settings))
+        guard isWanted(kernel, n), !isExtra || ScalingPicture.kernels.contains(kernel.name)
+        else { continue }
+        output.progress("\(variant(kernel))/\(n)x768")
+        let row = try measure(kernel, variant(kernel), rows: n, on: execution, settings)
+        output.line(row.line)
+        rows.append(row)
       }
     }
   }
   return rows
 }
 
+/// Times a kernel, the traffic of as many bytes, and the multiply-add peak, in turn.
+///
+/// The bound that applies is the one that takes longer: moving the bytes, or the operations.
 private func measure(
-  _ kernel: KernelCase, rows n: Int, on execution: Execution, _ settings: Settings
+  _ kernel: KernelCase, _ variant: String, rows n: Int, on execution: Execution,
+  _ settings: BenchmarkSettings
 ) throws -> Row {
   var kernel = kernel
-  let table = execution.table
-  let source = [Float](repeating: 1, count: n * 768)
-  var target = [Float](repeating: 0, count: n * 768)
-  try kernel.run(&kernel.result)
-  let once = max(1e-7, try seconds { try kernel.run(&kernel.result) })
-  let repetitions = settings.isQuick ? 1 : max(1, Int(0.01 / once))
-  var times: [Double] = []
-  var limits: [Double] = []
-  for _ in 0..<(settings.isQuick ? 2 : 9) {
-    times.append(
-      try seconds { for _ in 0..<repetitions { try kernel.run(&kernel.result) } }
-        / Double(repetitions))
-    switch kernel.bound {
-    case .memory:
-      let copies = max(1, repetitions)
-      let time = seconds {
-        for _ in 0..<copies {
-          // SAFETY: both arrays have that many elements, and they are two arrays.
-          unsafe target.withUnsafeMutableBytes { to in
-            unsafe source.withUnsafeBytes { from in unsafe to.copyMemory(from: from) }
-          }
-        }
-      }
-      limits.append(Double(2 * 4 * n * 768 * copies) / time)
-    case .arithmetic:
-      var done = 0
-      let time = seconds {
-        done = table.machine.multiplyAddPeak(settings.isQuick ? 1000 : 300_000).operations
-      }
-      limits.append(Double(done) / time)
-    }
-  }
-  let time = median(times)
-  let limit = median(limits)
-  let rate: Double
-  let figures: String
+  let bytes = kernel.countedBytes ?? 0
+  let probe = try BandwidthProbe(execution, bytes: bytes)
+  var operations = 0
+  var bodies: [() throws -> Void] = [
+    { try kernel.run(&kernel.result) },
+    { operations = execution.table.machine.multiplyAddPeak(100_000).operations },
+  ]
+  var traffic = "copy"
   switch kernel.bound {
-  case .memory(let bytes):
-    rate = Double(bytes) / time
-    figures = fixed(rate / 1e9, 1, width: 9) + "        -  " + column("copy", 10)
-  case .arithmetic(let operations):
-    rate = Double(operations) / time
-    figures = "        -" + fixed(rate / 1e9, 1, width: 9) + "  " + column("peak", 10)
+  case .read:
+    traffic = "read"
+    bodies.append { probe.read(bytes) }
+  case .memory, .arithmetic: bodies += bytes > 0 ? probe.copies(bytes) : []
   }
-  let share = rate / limit
-  let name = "\(kernel.name)-f32-\(execution.instructionSet.rawValue)"
-  print(
-    column(name, 32), column("\(n)", 6), fixed(time / Double(n) * 1e6, 3, width: 10), figures,
-    fixed(share * 100, 0, width: 4) + " %")
+  var times = InterleavedTimes(settings, shortest: 0.01)
+  try times.measure(bodies)
+  let timing = times.timings[0]
+  let peakTime = times.medians[1] / Double(operations) * Double(kernel.countedOperations ?? 0)
+  let trafficTime = times.medians.dropFirst(2).min() ?? 0
+  let limit = max(peakTime, trafficTime)
   return Row(
-    name: "\(name)/\(n)x768", iterations: times.count * repetitions, medianSeconds: time,
-    bestSeconds: times.min() ?? time, counters: [("rate", rate), ("bound_share", share)])
+    variant: variant, shape: "\(n)x768", group: kernel.group == .rows ? .rows : .pooling,
+    operation: kernel.name, instructionSet: execution.instructionSet, timing: timing,
+    operations: kernel.countedOperations.map(Double.init),
+    bytes: kernel.countedBytes.map(Double.init),
+    elements: Double((kernel.rows ?? n) * 768), bound: peakTime > trafficTime ? "peak" : traffic,
+    share: limit / timing.median, length: n,
+    counters: trafficTime > 0 ? [("\(traffic)_share", trafficTime / timing.median)] : [])
 }
 
 private func check(_ kernel: KernelCase, _ set: InstructionSet) throws {
@@ -125,26 +131,32 @@ private func kernelCases(
             gain: gain.elements, bias: bias.elements, epsilon: 1e-12
           ).values
         }
-      }))
+      }, group: .rows, operations: 9 * n * d))
   cases.append(
     KernelCase(
       name: "softmax", bound: .memory(bytes: 2 * pass),
       run: { y in try softmax(x, into: &y, on: execution) }, result: square,
-      expected: { (0..<n).flatMap { softmaxOracle(x.rows($0..<$0 + 1).elements, scale: 1) } }))
-  for function in [
-    ElementwiseFunction.exp, .tanh, .erf, .gelu, .geluTanh, .relu, .sigmoid, .silu,
-  ] {
+      expected: { (0..<n).flatMap { softmaxOracle(x.rows($0..<$0 + 1).elements, scale: 1) } },
+      group: .rows, operations: 26 * n * d))
+  // Operations as the kernels' source has them; see `operations` of KernelCase.
+  let functions: [(ElementwiseFunction, Int)] = [
+    (.exp, 23), (.tanh, 35), (.erf, 46), (.gelu, 47), (.geluTanh, 25), (.relu, 1), (.sigmoid, 24),
+    (.silu, 24),
+  ]
+  for (function, operations) in functions {
     cases.append(
       KernelCase(
         name: "\(function)", bound: .memory(bytes: 2 * pass),
         run: { y in try elementwise(function, x, into: &y, on: execution) }, result: square,
-        expected: { values.map { elementwiseOracle(function, Double($0)) } }))
+        expected: { values.map { elementwiseOracle(function, Double($0)) } },
+        group: .rows, operations: operations * n * d))
   }
   cases.append(
     KernelCase(
-      name: "masked-mean", bound: .memory(bytes: pass),
+      name: "masked-mean", bound: .read(bytes: pass),
       run: { y in try maskedMean(x, over: one, into: &y, on: execution) }, result: line,
-      expected: { meanOracle(values, rows: n, columns: d, keep: nil).values }))
+      expected: { meanOracle(values, rows: n, columns: d, keep: nil).values },
+      operations: n * d))
 
   let labels = (0..<n).map { Int32($0 / 25) }
   let segments = (n + 24) / 25
@@ -152,11 +164,11 @@ private func kernelCases(
     rows: segments, columns: d, [Float](repeating: -.infinity, count: segments * d))
   cases.append(
     KernelCase(
-      name: "segment-max", bound: .memory(bytes: pass + 4 * segments * d),
+      name: "segment-max", bound: .read(bytes: pass + 4 * segments * d),
       run: { y in try segmentMax(x, labels: labels, into: &y, on: execution) }, result: lowest,
       expected: {
         segmentMaxOracle(values, columns: d, labels: labels, segments: segments).map(Double.init)
-      }))
+      }, operations: n * d))
   for window in [3, 7, 64] {
     cases.append(
       KernelCase(
@@ -165,7 +177,7 @@ private func kernelCases(
         result: square,
         expected: {
           slidingMaxOracle(values, rows: n, columns: d, window: window).map(Double.init)
-        }))
+        }, operations: min(window - 1, 3) * n * d))
   }
   let framed = try randomMatrix(n + 2, d, seed: 7)
   let neighbours = (0..<n).map {
@@ -180,14 +192,16 @@ private func kernelCases(
       expected: {
         neighbourMaxOracle(framed.elements, columns: d, neighbours: neighbours, fill: -10000)
           .map(Double.init)
-      }))
-  let table = try randomMatrix(512, d, seed: 8)
-  let indices = (0..<n).map { Int32($0 * 37 % 512) }
+      }, operations: 2 * n * d))
+  // As many rows as are gathered, none of them twice.
+  let table = try randomMatrix(n, d, seed: 8)
+  let indices = (0..<n).map { Int32($0 * 41 % n) }
   cases.append(
     KernelCase(
       name: "gather", bound: .memory(bytes: 2 * pass),
       run: { y in try gather(table, indices[...], into: &y, on: execution) }, result: square,
-      expected: { gatherOracle(table.elements, columns: d, indices: indices).map(Double.init) }))
+      expected: { gatherOracle(table.elements, columns: d, indices: indices).map(Double.init) },
+      group: .rows))
 
   // In place: c starts as o. Growth over many runs is bounded by |v + S| ≤ 1.
   let half = try Matrix(rows: 1, columns: d, gain.elements.map { $0 / 2 })
@@ -207,7 +221,7 @@ private func kernelCases(
           v: half.elements, sequences: plan.sequences, maxima: maxima.elements, labels: labels,
           o: values, local: other.elements, columns: d
         ).map(Double.init)
-      }))
+      }, operations: 3 * n * d))
 
   let heads = d % 12 == 0 ? 12 : 2
   var random = SplitMix64(seed: 9)
@@ -227,7 +241,8 @@ private func kernelCases(
           tokens, over: one, queries: queries, keys: keys, into: &v, probabilities: &none,
           on: execution)
       }, result: line,
-      expected: { aggregationOracle(input, query: queries.elements).v }))
+      expected: { aggregationOracle(input, query: queries.elements).v },
+      bytes: pass))
   return try cases + windowCases(rows: n, columns: d, on: execution)
     + topKCases(rows: n, columns: d, on: execution)
     + fourierCases(rows: n, columns: d, on: execution)

@@ -4,59 +4,76 @@ import Tarn
 import TarnCheckpoints
 import TarnModels
 
-/// Time of the pooled output for one text of n tokens, one and two threads interleaved.
-func benchmarkPoNet(_ settings: Settings) throws -> [Row] {
-  let lengths = settings.isQuick ? [64] : [512, 1024, 2048, 4096, 8192, 16384]
+/// Time of the hidden states of one text of n tokens; thread counts interleaved.
+func benchmarkPoNet(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) throws -> [Row] {
+  let lengths = settings.isQuick ? [64, 128, 256] : [512, 1024, 2048, 4096, 8192, 16384]
+  let name = RandomPoNet.name(settings)
+  let shape = { (n: Int, threads: Int) in "n=\(n)/threads=\(threads)" }
+  let isWanted = { (n: Int) in
+    settings.modelThreads.contains { settings.includes("\(name)/\(shape(n, $0))", "models") }
+  }
+  guard lengths.contains(where: isWanted) else { return [] }
+  output.progress("\(name): random weights")
   let checkpoint = try RandomPoNet(settings)
-  let threadCounts = processorCount() > 1 ? [1, 2] : [1]
-  let models = try threadCounts.map { try checkpoint.model(threads: $0) }
-  print("PoNet-base, \(checkpoint.configuration.layers) layers, random weights, hidden states")
-  print(
-    "instruction set \(models[0].execution.instructionSet.rawValue), seconds (median), tokens/s")
-  print(column("n", 8), "1 thread          2 threads          ratio")
+  let models = try settings.modelThreads.map { try checkpoint.model($0, settings) }
+  let set = models[0].execution.instructionSet
+  output.line(
+    "\(name), \(checkpoint.configuration.layers) layers, random weights, \(set.rawValue):")
+  output.line("hidden states of one text, medians; the ratio is that of one thread to so many")
+  output.line(
+    column("n", 8) + column("threads", 9) + "    median       best   tokens/s  GFLOP/s  ratio")
   var rows: [Row] = []
-  for n in lengths {
+  for n in lengths where isWanted(n) {
     let input = checkpoint.input(tokens: n)
-    var times = models.map { _ in [Double]() }
-    for _ in 0..<(settings.isQuick ? 1 : n <= 2048 ? 5 : 3) {
+    var timings = models.map { _ in Timing() }
+    for _ in 0..<(settings.isQuick || n > 2048 ? 3 : 5) {
       for (i, model) in models.enumerated() {
-        times[i].append(try seconds { _ = try model.hiddenStates([input]) })
+        output.progress("\(name)/\(shape(n, settings.modelThreads[i]))")
+        try timings[i].add(1) { _ = try model.hiddenStates([input]) }
       }
     }
-    let medians = times.map(median)
-    let figures = medians.map {
-      fixed($0, 3, width: 8) + " " + fixed(Double(n) / $0, 0, width: 8)
-    }
-    print(
-      column("\(n)", 8), figures.joined(separator: "  "),
-      fixed(medians[0] / (medians.last ?? 1), 2, width: 6))
-    for (i, threads) in threadCounts.enumerated() {
-      rows.append(
-        Row(
-          name: "ponet-base/n=\(n)/threads=\(threads)", iterations: times[i].count,
-          medianSeconds: medians[i], bestSeconds: times[i].min() ?? .nan,
-          counters: [("tokens_per_second", Double(n) / medians[i])]))
+    for (timing, threads) in zip(timings, settings.modelThreads) {
+      let row = Row(
+        variant: name, shape: shape(n, threads), group: .models, operation: name,
+        instructionSet: set, timing: timing, threads: threads,
+        operations: Double(n) * checkpoint.operationsPerToken, length: n,
+        counters: [
+          ("tokens_per_second", Double(n) / timing.median),
+          ("layers", Double(checkpoint.configuration.layers)),
+        ])
+      output.line(
+        column("\(n)", 8) + column("\(threads)", 9) + duration(timing.median) + " "
+          + duration(timing.best) + fixed(Double(n) / timing.median, 0, width: 11)
+          + fixed((row.rate ?? .nan) / 1e9, 1, width: 9)
+          + fixed(timings[0].median / timing.median, 2, width: 7))
+      rows.append(row)
     }
   }
   return rows
 }
 
 /// Peak memory and time at growing lengths; the slope is compared with the formula in Docs.
-func benchmarkMemory(_ settings: Settings) throws -> [Row] {
+func benchmarkMemory(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) throws -> [Row] {
   let lengths = settings.isQuick ? [128, 256] : [1024, 16384, 262_144]
+  let name = RandomPoNet.name(settings) + "-memory"
+  guard lengths.contains(where: { settings.includes("\(name)/n=\($0)") }) else { return [] }
+  output.progress("\(name): random weights")
   let checkpoint = try RandomPoNet(settings)
-  let model = try checkpoint.model(threads: nil)
+  let model = try checkpoint.model(nil, settings)
   // The largest resident size never falls, so lengths rise; the first call pays for the pool.
   _ = try model.hiddenStates([checkpoint.input(tokens: 64)])
-  print("PoNet-base, \(checkpoint.configuration.layers) layers: largest resident size and time")
-  print(
-    column("n", 8), "     peak MB   bytes/token above n before   stated   seconds   time ratio")
+  output.line("\(name), \(checkpoint.configuration.layers) layers: largest resident size and time")
+  output.line(
+    column("n", 8) + "      peak MB   bytes/token above n before   stated   seconds   time ratio")
   var rows: [Row] = []
   var previous: (n: Int, peak: Int, time: Double)?
   for n in lengths {
+    output.progress("\(name)/n=\(n)")
     let input = checkpoint.input(tokens: n)
     let segments = Set(input.segments ?? []).count
-    let time = try seconds { _ = try model.hiddenStates([input]) }
+    var timing = Timing()
+    try timing.add(1) { _ = try model.hiddenStates([input]) }
+    let time = timing.median
     let peak = peakResidentBytes()
     let stated = model.activationBytes(tokens: n, segments: segments)
     let slope = previous.map { Double(peak - $0.peak) / Double(n - $0.n) } ?? .nan
@@ -68,15 +85,14 @@ func benchmarkMemory(_ settings: Settings) throws -> [Row] {
               tokens: $0.n, segments: $0.n / RandomPoNet.segmentLength + 2)) / Double(n - $0.n)
       } ?? .nan
     let ratio = previous.map { time / $0.time } ?? .nan
-    let text = { (x: Double, decimals: Int, width: Int) in
-      x.isNaN ? column("", width - 1) + "-" : fixed(x, decimals, width: width)
-    }
-    print(
-      column("\(n)", 8), fixed(Double(peak) / 1e6, 1, width: 12), text(slope, 0, 28),
-      text(statedSlope, 0, 8), fixed(time, 2, width: 9), text(ratio, 2, 12))
+    output.line(
+      column("\(n)", 8) + fixed(Double(peak) / 1e6, 1, width: 13) + fixed(slope, 0, width: 29)
+        + fixed(statedSlope, 0, width: 9) + fixed(time, 2, width: 10) + fixed(ratio, 2, width: 13))
     rows.append(
       Row(
-        name: "ponet-base-memory/n=\(n)", iterations: 1, medianSeconds: time, bestSeconds: time,
+        variant: name, shape: "n=\(n)", group: .memory, operation: name,
+        instructionSet: model.execution.instructionSet, timing: timing,
+        threads: model.execution.threads, length: n,
         counters: [
           ("peak_bytes", Double(peak)), ("bytes_per_token", slope),
           ("stated_bytes_per_token", statedSlope),
@@ -92,7 +108,13 @@ struct RandomPoNet {
   let configuration: PoNetConfiguration
   private let file: SafetensorsFile
 
-  init(_ settings: Settings) throws {
+  /// `ponet-base`, with another number of layers `ponet-base-1-layer`, or the small one.
+  static func name(_ settings: BenchmarkSettings) -> String {
+    settings.isQuick
+      ? "ponet-tiny" : "ponet-base" + (settings.layers == 12 ? "" : "-\(settings.layers)-layer")
+  }
+
+  init(_ settings: BenchmarkSettings) throws {
     var c = PoNetConfiguration()
     c.layers = settings.layers
     if settings.isQuick {
@@ -165,11 +187,21 @@ struct RandomPoNet {
     return bytes
   }
 
+  /// Operations of one token: four products of d × d and two of d × f in each layer, the scores and
+  /// the weighted sums of the global aggregation.
+  var operationsPerToken: Double {
+    let c = configuration
+    let (d, f) = (Double(c.hiddenSize), Double(c.intermediateSize))
+    return Double(c.layers) * (2 * (4 * d * d + 2 * d * f) + 4 * d * Double(c.heads))
+  }
+
   /// The model; the position table repeats.
-  func model(threads: Int?) throws -> PoNetModel {
-    try PoNetModel(
+  func model(_ threads: Int?, _ settings: BenchmarkSettings) throws -> PoNetModel {
+    var options = ModelOptions(threads: threads, maxPositions: 1 << 24)
+    options.instructionSet = settings.modelInstructionSet
+    return try PoNetModel(
       weights: WeightScope(file), configuration: configuration, directory: "random weights",
-      options: ModelOptions(threads: threads, maxPositions: 1 << 24))
+      options: options)
   }
 
   /// CLS, words, SEP; segments of 25 tokens.

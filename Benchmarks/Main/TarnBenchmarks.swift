@@ -1,0 +1,111 @@
+// The benchmarks without the tool: a plain executable. `TarnBenchmarks --help` says what it measures.
+
+import Tarn
+import TarnBenchmarkSuite
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+@main
+struct TarnBenchmarks {
+  static let help = """
+    TarnBenchmarks matmul            share of the measured FMA peak, each instruction set
+    TarnBenchmarks rivals            matmul against other libraries, given by --blas
+    TarnBenchmarks kernels           row and pooling kernels: share of bandwidth or peak
+    TarnBenchmarks ponet             PoNet-base over n = 512 ... 16384, one and two threads
+    TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
+    TarnBenchmarks all               everything
+
+      --quick          small sizes: checks that everything runs, not how fast
+      --layers N       layers of PoNet-base instead of 12 (ponet, memory)
+      --blas [NAME=VALUE,...:]PATH   a library with cblas_sgemm or dnnl_sgemm; the variables are
+                      set while it is loaded; may be repeated (matmul, rivals)
+      --form FORM     ahead: weights packed ahead (without it); inside: A·B, packed inside the call;
+                      transposed: A·Bᵀ, packed inside the call (rivals)
+      --threads N     threads, 1 without it (rivals)
+      --rounds N      interleaved repetitions, 9 without it (matmul, rivals, kernels)
+      --isa NAME      only that instruction set
+      --filter TEXT   only rows whose name contains it
+      --json FILE      the rows as JSON, Google-Benchmark field names
+      --svg FILE.svg   FILE-roofline.svg and FILE-scaling.svg
+      --help
+
+    Results are compared with references before they are timed. Repetitions are interleaved, the
+    median is printed. TARN_ISA and TARN_NUM_THREADS hold for ponet and memory.
+    """
+
+  static let measurements: [String: [Measurement]] = [
+    "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling], "ponet": [.models],
+    "memory": [.memory], "all": [.matmul, .rivals, .rows, .pooling, .models, .memory],
+  ]
+
+  static func main() {
+    do {
+      try run(Array(CommandLine.arguments.dropFirst()))
+    } catch {
+      printError("TarnBenchmarks: error: \(error)")
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) throws {
+    var settings = BenchmarkSettings()
+    settings.modelThreads = processorCount() > 1 ? [1, 2] : [1]
+    var measurements: [Measurement] = []
+    var words = arguments[...]
+    while let word = words.popFirst() {
+      switch word {
+      case "--help", "-h":
+        print(help)
+        return
+      case "--quick": settings.isQuick = true
+      case "--layers", "--threads", "--rounds":
+        guard let n = words.popFirst().flatMap({ Int($0) }), n > 0 else {
+          return usage("\(word) needs a number from 1")
+        }
+        if word == "--layers" { settings.layers = n }
+        if word == "--threads" { settings.threads = n }
+        if word == "--rounds" { settings.rounds = n }
+      case "--form":
+        guard let form = words.popFirst().flatMap({ ProductForm(rawValue: $0) }) else {
+          return usage("--form needs ahead, inside or transposed")
+        }
+        settings.form = form
+      case "--blas", "--filter", "--json", "--svg", "--isa":
+        guard let value = words.popFirst() else { return usage("\(word) needs a value") }
+        switch word {
+        case "--blas": settings.libraries.append(value)
+        case "--filter": settings.filter = value
+        case "--json": settings.jsonPath = value
+        case "--svg": settings.svgPath = value
+        default:
+          let set = try InstructionSet(name: value, source: "--isa")
+          settings.instructionSets = [set]
+          settings.modelInstructionSet = set
+        }
+      case let name:
+        guard let found = Self.measurements[name] else { return usage("unknown argument \(name)") }
+        measurements += found
+      }
+    }
+    guard !measurements.isEmpty else { return usage("nothing to measure") }
+    let output = BenchmarkOutput(line: { print($0) }, progress: { _ in })
+    try runBenchmarks(measurements, settings, output: output)
+  }
+
+  private static func usage(_ message: String) {
+    printError("TarnBenchmarks: \(message)\n\(help)")
+    exit(2)
+  }
+
+  private static func printError(_ message: String) {
+    let bytes = Array((message + "\n").utf8)
+    // SAFETY: the array holds that many bytes.
+    unsafe bytes.withUnsafeBytes { _ = unsafe write(2, $0.baseAddress, $0.count) }
+  }
+}

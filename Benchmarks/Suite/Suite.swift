@@ -1,0 +1,172 @@
+// The door: what can be measured, with which settings, and where the words go.
+
+package import Tarn
+
+/// Something to measure.
+package enum Measurement: String, CaseIterable, Sendable {
+  /// Products: share of the multiply-add peak, and the ratio to other libraries if any are given.
+  case matmul
+  /// Products of many shapes against other libraries.
+  case rivals
+  /// Row kernels: normalisation, softmax, elementwise functions, gathering.
+  case rows
+  /// Pooling, windows, top-k, Fourier transforms.
+  case pooling
+  /// PoNet-base over the length.
+  case models
+  /// PoNet-base: peak memory over the length.
+  case memory
+}
+
+/// How the right operand of a product comes.
+package enum ProductForm: String, Sendable {
+  /// Packed before the clock runs; rivals get it row-major.
+  case ahead
+  /// Row-major, packed inside the call.
+  case inside
+  /// As `[n × k]`, packed inside the call; rivals multiply with the transpose too.
+  case transposed
+}
+
+/// What the command line asks for.
+package struct BenchmarkSettings: Sendable {
+  /// Small sizes, few repetitions.
+  package var isQuick = false
+  /// Layers of PoNet-base.
+  package var layers = 12
+  /// Where rows go as JSON.
+  package var jsonPath: String?
+  /// Where the pictures go; see ``picturePaths(_:)``.
+  package var svgPath: String?
+  /// Other libraries: `[NAME=VALUE,...:]PATH`.
+  package var libraries: [String] = []
+  /// How weights come to products against other libraries.
+  package var form = ProductForm.ahead
+  /// Threads of products against other libraries.
+  package var threads = 1
+  /// Threads of models, each count by itself.
+  package var modelThreads = [1]
+  /// Interleaved repetitions.
+  package var rounds = 9
+  /// Only rows whose name contains it.
+  package var filter: String?
+  /// Instruction sets of kernels and products.
+  package var instructionSets = InstructionSet.available
+  /// The instruction set of models; nil for the library's choice.
+  package var modelInstructionSet: InstructionSet?
+
+  /// Everything, without other libraries.
+  package init() {}
+
+  /// Whether a row of that name is asked for.
+  func includes(_ names: String...) -> Bool {
+    guard let filter else { return true }
+    return names.contains { $0.contains(filter) }
+  }
+
+  var roundCount: Int { isQuick ? min(rounds, 5) : rounds }
+}
+
+/// Where results and words about the progress go.
+package struct BenchmarkOutput {
+  /// Takes a line of a table.
+  package var line: (String) -> Void
+  /// Takes what is being measured now, to be written over.
+  package var progress: (String) -> Void
+
+  /// Lines and words about the progress.
+  package init(line: @escaping (String) -> Void, progress: @escaping (String) -> Void) {
+    self.line = line
+    self.progress = progress
+  }
+}
+
+/// What stops a benchmark.
+package enum BenchmarkError: Error, CustomStringConvertible {
+  /// A library cannot be loaded or lacks what is needed.
+  case library(String, String)
+  /// A file cannot be written.
+  case unwritable(String, String)
+  /// A result differs from the reference.
+  case wrongResult(String)
+  /// Nothing has a name that contains the filter.
+  case nothingIncluded(String)
+  /// A part of the library failed.
+  case failed(String)
+
+  /// One line.
+  package var description: String {
+    switch self {
+    case .library(let path, let reason): "\(path): \(reason)"
+    case .unwritable(let path, let reason): "\(path): cannot be written: \(reason)"
+    case .wrongResult(let what): "\(what): the result differs from the reference"
+    case .nothingIncluded(let filter): "filter \"\(filter)\": no benchmark's name contains it"
+    case .failed(let reason): reason
+    }
+  }
+}
+
+/// Measures one thing after the other, prints tables, writes the files that the settings name.
+///
+/// Results are compared with references before they are timed; kernel and bound are timed in turn.
+///
+/// - Throws: ``BenchmarkError``; files are tried before anything is measured.
+package func runBenchmarks(
+  _ measurements: [Measurement], _ settings: BenchmarkSettings, output: BenchmarkOutput
+) throws(BenchmarkError) {
+  let pictures = settings.svgPath.map(picturePaths)
+  for path in [settings.jsonPath, pictures?.roofline, pictures?.scaling].compactMap({ $0 }) {
+    try checkWritable(path)
+  }
+  var results = BenchmarkResults()
+  do {
+    try measure(measurements, settings, output, &results)
+  } catch let error as BenchmarkError {
+    throw error
+  } catch {
+    throw .failed("\(error)")
+  }
+  if let filter = settings.filter, results.rows.isEmpty { throw .nothingIncluded(filter) }
+  if let path = settings.jsonPath { try write(json(results), to: path) }
+  if let pictures {
+    try write(rooflinePicture(results), to: pictures.roofline)
+    try write(scalingPicture(results), to: pictures.scaling)
+    output.line("pictures: \(pictures.roofline), \(pictures.scaling)")
+  }
+}
+
+/// The two files of `--svg FILE`: `FILE` without `.svg`, then `-roofline.svg` and `-scaling.svg`.
+package func picturePaths(_ path: String) -> (roofline: String, scaling: String) {
+  let stem = path.hasSuffix(".svg") ? String(path.dropLast(4)) : path
+  return (stem + "-roofline.svg", stem + "-scaling.svg")
+}
+
+/// What has been measured so far.
+struct BenchmarkResults {
+  var rows: [Row] = []
+  /// The last instruction set's limits, which are the best one's.
+  var machine: MachineLimits?
+}
+
+private func measure(
+  _ measurements: [Measurement], _ settings: BenchmarkSettings, _ output: BenchmarkOutput,
+  _ results: inout BenchmarkResults
+) throws {
+  let groups = [KernelGroup.rows, .pooling].filter { group in
+    measurements.contains { $0.rawValue == group.rawValue }
+  }
+  if !groups.isEmpty || measurements.contains(.matmul) || settings.svgPath != nil {
+    for set in settings.instructionSets {
+      output.progress("bandwidth and peak, \(set.rawValue)")
+      let limits = try MachineLimits(set, settings)
+      limits.show(output)
+      results.machine = limits
+      results.rows += limits.rows.filter { settings.includes($0.name) }
+    }
+  }
+  if !groups.isEmpty { results.rows += try benchmarkKernels(groups, settings, output) }
+  if measurements.contains(.matmul) { results.rows += try benchmarkMatmul(settings, output) }
+  if measurements.contains(.rivals) { results.rows += try benchmarkRivals(settings, output) }
+  if measurements.contains(.models) { results.rows += try benchmarkPoNet(settings, output) }
+  if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
+}

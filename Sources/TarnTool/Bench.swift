@@ -1,0 +1,91 @@
+// tarn bench: how fast kernels and models are here, against what the machine allows.
+
+import Tarn
+import TarnBenchmarkSuite
+import TarnModels
+
+enum Bench {
+  static let command = Command(
+    name: "bench", summary: "how fast kernels and models are, against what the machine allows",
+    examples: [
+      "tarn bench --quick", "tarn bench pooling --filter segment-max",
+      "tarn bench all --json rows.json --svg bench.svg",
+    ],
+    operands: "[matmul|pooling|rows|models|all]",
+    details: """
+      Prints, for each operation, shape and variant, the median and the best time, nanoseconds for an
+      element, GB/s and GFLOP/s, the bound that applies and the share of it that is reached: `copy`
+      and `read` are the bandwidth of copying or reading as many bytes, `peak` is the peak of
+      multiply-adds. Bounds are measured in the same run, in turn with what they bound. Results are
+      compared with references before they are timed.
+
+        rows     layer norm, softmax, elementwise functions, gathering
+        pooling  means, maxima, windows, top-k, Fourier transforms, global aggregation
+        matmul   products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
+        models   PoNet-base with random weights, hidden states of texts of growing length
+        all      all of these; so does no word at all
+
+      Kernels run on one thread, models on one and on --threads. Kernels are those of --isa. Without
+      --quick, kernels take 512, 4096 and 16384 rows of 768, and all of it some minutes.
+
+      --json FILE writes {"context":{...},"benchmarks":[...]} with the field names of Google
+      Benchmark, times in nanoseconds (real_time is the median). --svg NAME.svg writes two pictures:
+      NAME-roofline.svg, operations a byte against operations a second under the measured roofs, and
+      NAME-scaling.svg, time for a token against the length.
+      """,
+    options: [
+      Option("--quick", "small sizes and few repetitions: under a minute"),
+      Option("--blas", "PATH", "a library with cblas_sgemm or dnnl_sgemm, for matmul"),
+      Option("--filter", "TEXT", "only rows whose name contains it"),
+      Option("--json", "FILE", "write the rows as JSON"),
+      Option("--svg", "FILE", "write pictures"),
+    ],
+    run: run)
+
+  private static let measurements: [String: [Measurement]] = [
+    "rows": [.rows], "pooling": [.pooling], "matmul": [.matmul], "models": [.models],
+    "all": [.rows, .pooling, .matmul, .models],
+  ]
+
+  @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
+    guard arguments.operands.count <= 1 else {
+      throw .usage("found \(arguments.operands.count) operands, expected at most one")
+    }
+    let name = arguments.operands.first ?? "all"
+    guard let measured = measurements[name] else {
+      throw .usage("found \"\(name)\", expected matmul, pooling, rows, models or all")
+    }
+    for option in ["--filter", "--json", "--svg", "--blas"] where arguments.values[option] == "" {
+      throw .usage("option \(option): found \"\", expected a value")
+    }
+    var settings = BenchmarkSettings()
+    let execution = try arguments.execution()
+    settings.instructionSets = [execution.instructionSet]
+    settings.modelInstructionSet = execution.instructionSet
+    settings.modelThreads = execution.threads == 1 ? [1] : [1, execution.threads]
+    settings.isQuick = arguments.has("--quick")
+    settings.filter = arguments.values["--filter"]
+    settings.jsonPath = arguments.values["--json"]
+    settings.svgPath = arguments.values["--svg"]
+    if let library = arguments.values["--blas"] {
+      guard measured.contains(.matmul) else {
+        throw .usage("option --blas: found \(name), expected matmul or all")
+      }
+      settings.libraries = [library]
+    }
+    var progress = Progress(isShown: !arguments.has("--quiet") && settings.jsonPath == nil)
+    let output = BenchmarkOutput(
+      line: { text in
+        progress.clear()
+        Output.line(text)
+        // Somebody waits for each line.
+        if Output.isTerminal(1) { Output.flush() }
+      },
+      progress: { progress.show($0) })
+    defer { progress.clear() }
+    try failing { () throws(BenchmarkError) in
+      try runBenchmarks(measured, settings, output: output)
+    }
+    return true
+  }
+}
