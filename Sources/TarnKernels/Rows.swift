@@ -125,6 +125,56 @@ func mapAndSum(
   return sumOfVectors(count: count, vector, tail: tail)
 }
 
+/// Two sums at once, each in the order of this file and of the terms that `sumOfVectors` takes.
+@inline(__always)
+func sumsOfVectors(
+  count: Int, _ vector: (Int) -> (Lanes, Lanes), tail: (Int, Int) -> (Lanes, Lanes)
+) -> (Float, Float) {
+  var s0 = Lanes.zero
+  var s1 = Lanes.zero
+  var s2 = Lanes.zero
+  var s3 = Lanes.zero
+  var t0 = Lanes.zero
+  var t1 = Lanes.zero
+  var t2 = Lanes.zero
+  var t3 = Lanes.zero
+  @inline(__always) func add(_ s: inout Lanes, _ t: inout Lanes, _ terms: (Lanes, Lanes)) {
+    s += terms.0
+    t += terms.1
+  }
+  var i = 0
+  while i &+ 64 <= count {
+    add(&s0, &t0, vector(i))
+    add(&s1, &t1, vector(i &+ 16))
+    add(&s2, &t2, vector(i &+ 32))
+    add(&s3, &t3, vector(i &+ 48))
+    i &+= 64
+  }
+  var accumulator = 0
+  while i < count {
+    var terms: (Lanes, Lanes)
+    if i &+ 16 <= count {
+      terms = vector(i)
+    } else {
+      let rest = count &- i
+      terms = tail(i, rest)
+      for lane in rest..<16 {
+        terms.0[lane] = 0
+        terms.1[lane] = 0
+      }
+    }
+    switch accumulator {
+    case 0: add(&s0, &t0, terms)
+    case 1: add(&s1, &t1, terms)
+    case 2: add(&s2, &t2, terms)
+    default: add(&s3, &t3, terms)
+    }
+    accumulator &+= 1
+    i &+= 16
+  }
+  return (((s0 + s1) + (s2 + s3)).joined(), ((t0 + t1) + (t2 + t3)).joined())
+}
+
 /// The order of sums: `vector(i)` gives the terms of elements i to i + 15, `tail(i, rest)` those of
 /// the last 1 to 15, whose other lanes are left out.
 ///

@@ -33,11 +33,9 @@ public struct RowKernels: Sendable {
       _ x: MatrixView, _ lengths: UnsafePointer<Int32>, _ scale: Float, _ y: MutableMatrixView
     ) -> Void
   /// The logarithm of softmax of each row of `scale · x`; `y` may be `x`.
-  public var logSoftmax:
-    @Sendable (_ x: MatrixView, _ scale: Float, _ y: MutableMatrixView) -> Void
+  public var logSoftmax: @Sendable (_ x: MatrixView, _ scale: Float, _ y: MutableMatrixView) -> Void
   /// `y[i] = log Σ_j exp(scale · x[i, j])`, `[rows × 1]`.
-  public var logSumExp:
-    @Sendable (_ x: MatrixView, _ scale: Float, _ y: MutableMatrixView) -> Void
+  public var logSumExp: @Sendable (_ x: MatrixView, _ scale: Float, _ y: MutableMatrixView) -> Void
   /// `z = x + y`; `y` may have a row stride of 0; `z` may be `x` or `y`.
   public var add: @Sendable (_ x: MatrixView, _ y: MatrixView, _ z: MutableMatrixView) -> Void
   /// `y = a ∘ b + c`; `y` may be one of them.

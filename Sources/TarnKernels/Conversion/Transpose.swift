@@ -32,53 +32,61 @@ func transpose(_ x: MatrixView, rows range: Range<Int>, into y: MutableMatrixVie
   }
 }
 
-/// Sixteen vectors, named so that each has a register.
-private struct Block {
-  var v0 = Lanes.zero
-  var v1 = Lanes.zero
-  var v2 = Lanes.zero
-  var v3 = Lanes.zero
-  var v4 = Lanes.zero
-  var v5 = Lanes.zero
-  var v6 = Lanes.zero
-  var v7 = Lanes.zero
-  var v8 = Lanes.zero
-  var v9 = Lanes.zero
-  var v10 = Lanes.zero
-  var v11 = Lanes.zero
-  var v12 = Lanes.zero
-  var v13 = Lanes.zero
-  var v14 = Lanes.zero
-  var v15 = Lanes.zero
+// The shuffles of four vectors, by the order of their lanes.
 
-  /// Every vector with the one eight further on, element by element.
-  ///
-  /// Four times in a row it is the transpose.
-  @inline(__always)
-  func interleaved() -> Block {
-    var r = Block()
-    (r.v0, r.v1) = zip(v0, v8)
-    (r.v2, r.v3) = zip(v1, v9)
-    (r.v4, r.v5) = zip(v2, v10)
-    (r.v6, r.v7) = zip(v3, v11)
-    (r.v8, r.v9) = zip(v4, v12)
-    (r.v10, r.v11) = zip(v5, v13)
-    (r.v12, r.v13) = zip(v6, v14)
-    (r.v14, r.v15) = zip(v7, v15)
-    return r
-  }
+/// In each quarter the first two elements of both, in turn.
+@inline(__always)
+private func lowElements(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[0], b[0], a[1], b[1],
+    a[4], b[4], a[5], b[5],
+    a[8], b[8], a[9], b[9],
+    a[12], b[12], a[13], b[13])
 }
 
-/// a0 b0 a1 b1 … in two vectors.
+/// In each quarter the last two elements of both, in turn.
 @inline(__always)
-private func zip(_ a: Lanes, _ b: Lanes) -> (Lanes, Lanes) {
-  var low = Lanes.zero
-  var high = Lanes.zero
-  low.evenHalf = a.lowHalf
-  low.oddHalf = b.lowHalf
-  high.evenHalf = a.highHalf
-  high.oddHalf = b.highHalf
-  return (low, high)
+private func highElements(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[2], b[2], a[3], b[3],
+    a[6], b[6], a[7], b[7],
+    a[10], b[10], a[11], b[11],
+    a[14], b[14], a[15], b[15])
+}
+
+/// In each quarter the first pair of both.
+@inline(__always)
+private func lowPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[0], a[1], b[0], b[1],
+    a[4], a[5], b[4], b[5],
+    a[8], a[9], b[8], b[9],
+    a[12], a[13], b[12], b[13])
+}
+
+/// In each quarter the last pair of both.
+@inline(__always)
+private func highPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[2], a[3], b[2], b[3],
+    a[6], a[7], b[6], b[7],
+    a[10], a[11], b[10], b[11],
+    a[14], a[15], b[14], b[15])
+}
+
+/// Four vectors, each with a register.
+private typealias Four = (Lanes, Lanes, Lanes, Lanes)
+
+/// Transposes the 4 × 4 elements in each quarter of four vectors.
+@inline(__always)
+private func transposedInQuarters(_ x: Four) -> Four {
+  let low0 = lowElements(x.0, x.1)
+  let low1 = lowElements(x.2, x.3)
+  let high0 = highElements(x.0, x.1)
+  let high1 = highElements(x.2, x.3)
+  return (
+    lowPairs(low0, low1), highPairs(low0, low1), lowPairs(high0, high1), highPairs(high0, high1)
+  )
 }
 
 /// `target[i, j] = source[j, i]` for 16 × 16 elements; rows of the source from `rows` on count as 0.
@@ -93,38 +101,28 @@ func transposeBlock(
   @inline(__always) func load(_ j: Int) -> Lanes {
     j < rows ? Lanes(source + j &* stride) : Lanes.zero
   }
-  var x = Block()
-  x.v0 = load(0)
-  x.v1 = load(1)
-  x.v2 = load(2)
-  x.v3 = load(3)
-  x.v4 = load(4)
-  x.v5 = load(5)
-  x.v6 = load(6)
-  x.v7 = load(7)
-  x.v8 = load(8)
-  x.v9 = load(9)
-  x.v10 = load(10)
-  x.v11 = load(11)
-  x.v12 = load(12)
-  x.v13 = load(13)
-  x.v14 = load(14)
-  x.v15 = load(15)
-  let y = x.interleaved().interleaved().interleaved().interleaved()
-  y.v0.store(target)
-  y.v1.store(target + targetStride)
-  y.v2.store(target + 2 &* targetStride)
-  y.v3.store(target + 3 &* targetStride)
-  y.v4.store(target + 4 &* targetStride)
-  y.v5.store(target + 5 &* targetStride)
-  y.v6.store(target + 6 &* targetStride)
-  y.v7.store(target + 7 &* targetStride)
-  y.v8.store(target + 8 &* targetStride)
-  y.v9.store(target + 9 &* targetStride)
-  y.v10.store(target + 10 &* targetStride)
-  y.v11.store(target + 11 &* targetStride)
-  y.v12.store(target + 12 &* targetStride)
-  y.v13.store(target + 13 &* targetStride)
-  y.v14.store(target + 14 &* targetStride)
-  y.v15.store(target + 15 &* targetStride)
+  // Vector c then holds in its quarter q what belongs into row 4·q + c: four elements, which are stored
+  // from there. Joining them in registers takes fewer stores, but the compiler makes 231 shuffles of it.
+  @inline(__always) func store(_ x: Lanes, _ c: Int, _ j: Int) {
+    let low = x.lowHalf
+    let high = x.highHalf
+    store4(low.lowHalf, target + c &* targetStride + j)
+    store4(low.highHalf, target + (c &+ 4) &* targetStride + j)
+    store4(high.lowHalf, target + (c &+ 8) &* targetStride + j)
+    store4(high.highHalf, target + (c &+ 12) &* targetStride + j)
+  }
+  var j = 0
+  while j < 16 {
+    let x = transposedInQuarters((load(j), load(j &+ 1), load(j &+ 2), load(j &+ 3)))
+    store(x.0, 0, j)
+    store(x.1, 1, j)
+    store(x.2, 2, j)
+    store(x.3, 3, j)
+    j &+= 4
+  }
+}
+
+@inline(__always)
+private func store4(_ x: SIMD4<Float>, _ p: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(p).storeBytes(of: x, as: SIMD4<Float>.self)
 }

@@ -7,8 +7,9 @@ private protocol LaneDerivative {
   static func value(_ x: Lanes) -> Lanes
 }
 
-/// `e^(-a)` and `1 + e^(-a)` for a = |x|: with them nothing below is a difference of nearly equal
-/// numbers. Denormal exponentials are 0.
+/// `e^(-a)` and `1 + e^(-a)` for a = |x|.
+///
+/// With them nothing below is a difference of nearly equal numbers. Denormal exponentials are 0.
 @inline(__always)
 private func expOfNegativeMagnitude(_ x: Lanes) -> (e: Lanes, onePlus: Lanes) {
   let e = expNonPositive(-x.absolute)
@@ -52,14 +53,25 @@ private enum ErfDerivative: LaneDerivative {
 
 /// Φ(x) + x·φ(x), Φ and φ the standard normal distribution and density.
 ///
-/// |x| is cut at 14, where x·φ(x) is 0 in Float.
+/// With a = |x| it is t = Φ(−a) − a·φ(a) for negative x, else 1 − t. Φ(−a) is that of ``gelu(_:)``. From
+/// a = 13 on t counts as 0.
 private enum GeluDerivative: LaneDerivative {
   @inline(__always) static func value(_ x: Lanes) -> Lanes {
-    let a = x.atMost(14).atLeast(-14)
-    let half = Lanes.broadcast(0.5)
-    let density = expNonPositive(-(a * a) * half) * .broadcast(0x1.988454p-2)  // 1/√(2π)
-    let distribution = multiplyAdd(erf(a * .broadcast(0x1.6a09e6p-1)), half, half)  // 1/√2
-    return multiplyAdd(a, density, distribution)
+    let limit: Float = 13
+    let a = x.absolute.atMost(limit)
+    let h = gaussianTail(a)
+    let shift = Lanes.broadcast(roundingShift - 1)
+    let shifted = multiplyAdd(a, h, shift)
+    let tail = exp2OfReduced(multiplyAdd(a, h, shift - shifted)) * powerOfTwo(shifted)
+
+    // φ(a) = 2^(−a²·log₂ e / 2) / √(2π).
+    let exponent = a * a * .broadcast(-0x1.715476p-1)
+    let middle = Lanes.broadcast(roundingShift)
+    let rounded = exponent + middle
+    let density = exp2OfReduced(exponent - (rounded - middle)) * powerOfTwo(rounded)
+    let t = multiplyAdd(a * .broadcast(-0x1.988454p-2), density, tail)
+      .replacing(with: .broadcast(0), where: a .>= .broadcast(limit))
+    return (.broadcast(1) - t).replacing(with: t, where: x .< .broadcast(0))
   }
 }
 

@@ -17,9 +17,8 @@ import TarnKernelInterface
 ///   - epsilon: ε, added to the variance.
 ///   - y: `[rows × d]`. May be `x` or `residual`, element for element.
 ///
-/// Rows go in a pipeline, two at a time: while a row is normalised the row two further on is read and
-/// summed, so that memory does not wait for arithmetic, and while one row's sums are joined and its root
-/// is taken the other row is worked on.
+/// Rows go in a pipeline of three stages: while a row is normalised, the next one's squared distances
+/// and the sum of the one after it are taken, in one loop. So memory does not wait for arithmetic.
 ///
 /// Cost: one read, one write; bound by memory. NaN or ∞ in a row makes that row NaN, and no other. A row
 /// whose values equal their mean gives `bias`, or NaN if ε is 0. If the sum of squares overflows but the
@@ -32,29 +31,32 @@ func layerNorm(
   guard d > 0, x.rows > 0 else { return }
   // What is normalised: with a residual the sum, which the first pass leaves in y.
   let v = residual == nil ? x : y.readOnly
-  @inline(__always) func normalized(_ i: Int, _ mean: Float, _ rstd: Float, next: Int) -> Float {
-    if next >= x.rows {
-      normalize(v.row(i), mean, rstd, into: y.row(i), gain: gain, bias: bias, count: d)
-      return 0
-    }
-    return normalize(
-      v.row(i), mean, rstd, into: y.row(i), gain: gain, bias: bias,
-      summing: x.row(next), residual?.row(next), into: y.row(next), count: d)
-  }
-  var mean0 = mean(x.row(0), residual?.row(0), sumInto: y.row(0), count: d)
-  var mean1: Float = 0
-  if x.rows > 1 { mean1 = mean(x.row(1), residual?.row(1), sumInto: y.row(1), count: d) }
+  let last = x.rows &- 1
+  var current = mean(x.row(0), residual?.row(0), sumInto: y.row(0), count: d)
+  var rstd = reciprocalDeviation(v.row(0), mean: current, epsilon: epsilon, count: d)
+  var next: Float = 0
+  if last >= 1 { next = mean(x.row(1), residual?.row(1), sumInto: y.row(1), count: d) }
   var i = 0
-  while i < x.rows {
-    let rstd0 = reciprocalDeviation(v.row(i), mean: mean0, epsilon: epsilon, count: d)
-    if i &+ 1 < x.rows {
-      let rstd1 = reciprocalDeviation(v.row(i &+ 1), mean: mean1, epsilon: epsilon, count: d)
-      mean0 = normalized(i, mean0, rstd0, next: i &+ 2)
-      mean1 = normalized(i &+ 1, mean1, rstd1, next: i &+ 3)
+  while i &+ 2 <= last {
+    let sums: (Float, Float)
+    if let residual {
+      sums = step(
+        v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, squares: v.row(i &+ 1),
+        next, sums: x.row(i &+ 2), residual.row(i &+ 2), into: y.row(i &+ 2), count: d)
     } else {
-      mean0 = normalized(i, mean0, rstd0, next: i &+ 2)
+      sums = step(
+        v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, squares: v.row(i &+ 1),
+        next, sums: x.row(i &+ 2), count: d)
     }
-    i &+= 2
+    rstd = 1 / (sums.0 / Float(d) + epsilon).squareRoot()
+    current = next
+    next = sums.1 / Float(d)
+    i &+= 1
+  }
+  normalize(v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, count: d)
+  if i < last {
+    rstd = reciprocalDeviation(v.row(last), mean: next, epsilon: epsilon, count: d)
+    normalize(v.row(last), next, rstd, into: y.row(last), gain: gain, bias: bias, count: d)
   }
 }
 
@@ -99,48 +101,55 @@ private func normalize(
   map(v, gain, bias, into: y, count: count, scaled)
 }
 
-/// The same, and the mean of another row `x + residual`, which is stored in `target`, or of `x`.
-private func normalize(
+/// `normalize` for one row, the squared distances of the next and the sum of the row after that.
+///
+/// The next row is `w`, the one after it `x + residual`, which is stored in `target`.
+private func step(
   _ v: UnsafePointer<Float>, _ mean: Float, _ rstd: Float, into y: UnsafeMutablePointer<Float>,
-  gain: UnsafePointer<Float>, bias: UnsafePointer<Float>,
-  summing x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?,
+  gain: UnsafePointer<Float>, bias: UnsafePointer<Float>, squares w: UnsafePointer<Float>,
+  _ meanOfW: Float, sums x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>,
   into target: UnsafeMutablePointer<Float>, count: Int
-) -> Float {
+) -> (Float, Float) {
   let m = Lanes(repeating: mean)
   let r = Lanes(repeating: rstd)
-  @inline(__always) func write(_ i: Int) {
+  let n = Lanes(repeating: meanOfW)
+  @inline(__always) func vector(_ i: Int) -> (Lanes, Lanes) {
+    let sum = Lanes(x + i) + Lanes(residual + i)
+    sum.store(target + i)
+    let distance = Lanes(w + i) - n
     multiplyAdd((Lanes(v + i) - m) * r, Lanes(gain + i), Lanes(bias + i)).store(y + i)
+    return (distance * distance, sum)
   }
-  @inline(__always) func writeTail(_ i: Int, _ rest: Int) {
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> (Lanes, Lanes) {
+    let sum = Lanes(x + i, count: rest, fill: 0) + Lanes(residual + i, count: rest, fill: 0)
+    sum.store(target + i, count: rest)
+    let distance = Lanes(w + i, count: rest, fill: 0) - n
     normalize(v + i, mean, rstd, into: y + i, gain: gain + i, bias: bias + i, count: rest)
+    return (distance * distance, sum)
   }
-  let sum: Float
-  if let residual {
-    @inline(__always) func vector(_ i: Int) -> Lanes {
-      let next = Lanes(x + i) + Lanes(residual + i)
-      write(i)
-      next.store(target + i)
-      return next
-    }
-    @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
-      let next = Lanes(x + i, count: rest, fill: 0) + Lanes(residual + i, count: rest, fill: 0)
-      writeTail(i, rest)
-      next.store(target + i, count: rest)
-      return next
-    }
-    sum = sumOfVectors(count: count, vector, tail: tail)
-  } else {
-    @inline(__always) func vector(_ i: Int) -> Lanes {
-      let next = Lanes(x + i)
-      write(i)
-      return next
-    }
-    @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
-      let next = Lanes(x + i, count: rest, fill: 0)
-      writeTail(i, rest)
-      return next
-    }
-    sum = sumOfVectors(count: count, vector, tail: tail)
+  return sumsOfVectors(count: count, vector, tail: tail)
+}
+
+/// The same without a residual.
+private func step(
+  _ v: UnsafePointer<Float>, _ mean: Float, _ rstd: Float, into y: UnsafeMutablePointer<Float>,
+  gain: UnsafePointer<Float>, bias: UnsafePointer<Float>, squares w: UnsafePointer<Float>,
+  _ meanOfW: Float, sums x: UnsafePointer<Float>, count: Int
+) -> (Float, Float) {
+  let m = Lanes(repeating: mean)
+  let r = Lanes(repeating: rstd)
+  let n = Lanes(repeating: meanOfW)
+  @inline(__always) func vector(_ i: Int) -> (Lanes, Lanes) {
+    let distance = Lanes(w + i) - n
+    let sum = Lanes(x + i)
+    multiplyAdd((Lanes(v + i) - m) * r, Lanes(gain + i), Lanes(bias + i)).store(y + i)
+    return (distance * distance, sum)
   }
-  return sum / Float(count)
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> (Lanes, Lanes) {
+    let distance = Lanes(w + i, count: rest, fill: 0) - n
+    let sum = Lanes(x + i, count: rest, fill: 0)
+    normalize(v + i, mean, rstd, into: y + i, gain: gain + i, bias: bias + i, count: rest)
+    return (distance * distance, sum)
+  }
+  return sumsOfVectors(count: count, vector, tail: tail)
 }

@@ -33,30 +33,54 @@ func layerNormGradient(
     dBias[j] = 0
   }
   guard d > 0 else { return }
-  @inline(__always) func product(_ dy: Lanes, _ gain: Lanes) -> Lanes { dy * gain }
-  @inline(__always) func plus(_ s: Lanes, _ dy: Lanes) -> Lanes { s + dy }
   for t in 0..<x.rows {
     let x = x.row(t)
     let dy = dy.row(t)
+    let dx = dx.row(t)
     let meanOfRow = mean(x, count: d)
     let rstdOfRow = reciprocalDeviation(x, mean: meanOfRow, epsilon: epsilon, count: d)
     let mean = Lanes(repeating: meanOfRow)
     let rstd = Lanes(repeating: rstdOfRow)
     @inline(__always) func normal(_ x: Lanes) -> Lanes { (x - mean) * rstd }
-    @inline(__always) func projected(_ x: Lanes, _ dy: Lanes, _ gain: Lanes) -> Lanes {
-      dy * gain * normal(x)
+
+    @inline(__always) func terms(_ x: Lanes, _ dy: Lanes, _ gain: Lanes) -> (Lanes, Lanes) {
+      let g = dy * gain
+      return (g, g * normal(x))
     }
-    let shift = Lanes(repeating: sum(dy, gain, count: d, product) / count)
-    let slope = Lanes(repeating: -(sum(x, dy, gain, count: d, projected) / count))
+    @inline(__always) func vector(_ i: Int) -> (Lanes, Lanes) {
+      terms(Lanes(x + i), Lanes(dy + i), Lanes(gain + i))
+    }
+    @inline(__always) func tail(_ i: Int, _ rest: Int) -> (Lanes, Lanes) {
+      terms(
+        Lanes(x + i, count: rest, fill: 0), Lanes(dy + i, count: rest, fill: 0),
+        Lanes(gain + i, count: rest, fill: 0))
+    }
+    let sums = sumsOfVectors(count: d, vector, tail: tail)
+    let shift = Lanes(repeating: sums.0 / count)
+    let slope = Lanes(repeating: -(sums.1 / count))
+
+    @inline(__always) func plus(_ s: Lanes, _ dy: Lanes) -> Lanes { s + dy }
     @inline(__always) func gained(_ s: Lanes, _ x: Lanes, _ dy: Lanes) -> Lanes {
       multiplyAdd(dy, normal(x), s)
     }
-    map(dGain, x, dy, into: dGain, count: d, gained)
-    map(dBias, dy, into: dBias, count: d, plus)
     @inline(__always) func gradient(_ x: Lanes, _ dy: Lanes, _ gain: Lanes) -> Lanes {
       multiplyAdd(normal(x), slope, dy * gain - shift) * rstd
     }
-    map(x, dy, gain, into: dx.row(t), count: d, gradient)
+    var i = 0
+    while i &+ 16 <= d {
+      let xs = Lanes(x + i)
+      let dys = Lanes(dy + i)
+      gained(Lanes(dGain + i), xs, dys).store(dGain + i)
+      plus(Lanes(dBias + i), dys).store(dBias + i)
+      gradient(xs, dys, Lanes(gain + i)).store(dx + i)
+      i &+= 16
+    }
+    if i < d {
+      let rest = d &- i
+      map(dGain + i, x + i, dy + i, into: dGain + i, count: rest, gained)
+      map(dBias + i, dy + i, into: dBias + i, count: rest, plus)
+      map(x + i, dy + i, gain + i, into: dx + i, count: rest, gradient)
+    }
   }
 }
 
@@ -78,6 +102,7 @@ func rmsNormGradient(
   for t in 0..<x.rows {
     let x = x.row(t)
     let dy = dy.row(t)
+    let dx = dx.row(t)
     let rrms = Lanes(repeating: reciprocalRootMeanSquare(x, epsilon: epsilon, count: d))
     @inline(__always) func projected(_ x: Lanes, _ dy: Lanes, _ gain: Lanes) -> Lanes {
       dy * gain * (x * rrms)
@@ -86,10 +111,21 @@ func rmsNormGradient(
     @inline(__always) func gained(_ s: Lanes, _ x: Lanes, _ dy: Lanes) -> Lanes {
       multiplyAdd(dy, x * rrms, s)
     }
-    map(dGain, x, dy, into: dGain, count: d, gained)
     @inline(__always) func gradient(_ x: Lanes, _ dy: Lanes, _ gain: Lanes) -> Lanes {
       multiplyAdd(x * rrms, slope, dy * gain) * rrms
     }
-    map(x, dy, gain, into: dx.row(t), count: d, gradient)
+    var i = 0
+    while i &+ 16 <= d {
+      let xs = Lanes(x + i)
+      let dys = Lanes(dy + i)
+      gained(Lanes(dGain + i), xs, dys).store(dGain + i)
+      gradient(xs, dys, Lanes(gain + i)).store(dx + i)
+      i &+= 16
+    }
+    if i < d {
+      let rest = d &- i
+      map(dGain + i, x + i, dy + i, into: dGain + i, count: rest, gained)
+      map(x + i, dy + i, gain + i, into: dx + i, count: rest, gradient)
+    }
   }
 }

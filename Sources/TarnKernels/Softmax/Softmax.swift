@@ -44,9 +44,9 @@ func softmax(
   divide(waiting, by: waitingTotal, count: waitingCount)
 }
 
-/// The largest `s·x[i]`; -∞ for an empty row. NaN counts as nothing.
+/// The largest `s·x[i]`; -∞ for an empty row.
 ///
-/// That is |s| times the largest x, with the sign of s: rounding keeps the order. Of two zeros either.
+/// NaN counts as nothing. That is |s| times the largest x, with the sign of s: rounding keeps the order. Of two zeros either.
 /// Four maxima go side by side, since one waits for the one before.
 func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
   guard count > 0 else { return -.infinity }

@@ -54,7 +54,7 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "exp gradient": (0xB69F_9A96_F2BA_1E2D, 0x9696_1B3F_21CC_ABE6),
   "tanh gradient": (0x95CC_5ED6_03BB_81F3, 0x64D7_B078_963F_B491),
   "erf gradient": (0xF8BE_6F7D_8292_696C, 0x01F9_C1A9_4389_613C),
-  "gelu gradient": (0x9651_75FB_38B8_2BB2, 0x1B13_43A1_175E_DDFE),
+  "gelu gradient": (0xBE04_3B42_F827_E45A, 0xCA50_779A_96A1_9201),
   "geluTanh gradient": (0xB5A4_FF8F_788E_65EE, 0x6E87_D698_D573_87C4),
   "relu gradient": (0x7442_A0C4_1D44_547F, 0x7442_A0C4_1D44_547F),
   "sigmoid gradient": (0xA7FA_D45E_841A_1F2B, 0x8078_C3A3_DC8F_332B),

@@ -393,7 +393,8 @@ private func elementwiseGradientMeetsBound(
   var x = [Float(0), -0.0, 1e-30, -1e-30, 0.625, 1, 3.95, 8, 13, 14, 20, 88, 104, 1e30]
   x += x.map { -$0 }
   let each = size == .quick ? 200 : 20_000
-  x += random.floats(each, scale: 1) + random.floats(each, scale: 8) + random.floats(each, scale: 80)
+  x +=
+    random.floats(each, scale: 1) + random.floats(each, scale: 8) + random.floats(each, scale: 80)
   let dy = random.floats(x.count, scale: 3)
   for f in ElementwiseFunction.allCases {
     let source = GuardedMatrix(x)
