@@ -19,7 +19,7 @@ public struct KernelTable: Sendable {
   public var topK: TopKKernels
   /// Discrete Fourier transforms.
   public var fourier: FourierKernels
-  /// Copies: gather and conversion.
+  /// Copies: gather, conversion and transposition.
   public var memory: MemoryKernels
   /// Measurements of the machine.
   public var machine: MachineKernels

@@ -70,35 +70,146 @@ func map(
 /// A tail lane past the end adds 0, whatever `f(0)` is. 0 for an empty row.
 @inline(__always)
 func sum(_ x: UnsafePointer<Float>, count: Int, _ f: (Lanes) -> Lanes) -> Float {
+  @inline(__always) func vector(_ i: Int) -> Lanes { f(Lanes(x + i)) }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    f(Lanes(x + i, count: rest, fill: 0))
+  }
+  return sumOfVectors(count: count, vector, tail: tail)
+}
+
+/// The sum of `f(x[i], y[i])`, as the sum over one row.
+@inline(__always)
+func sum(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int, _ f: (Lanes, Lanes) -> Lanes
+) -> Float {
+  @inline(__always) func vector(_ i: Int) -> Lanes { f(Lanes(x + i), Lanes(y + i)) }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    f(Lanes(x + i, count: rest, fill: 0), Lanes(y + i, count: rest, fill: 0))
+  }
+  return sumOfVectors(count: count, vector, tail: tail)
+}
+
+/// The sum of `f(x[i], y[i], z[i])`, as the sum over one row.
+@inline(__always)
+func sum(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ z: UnsafePointer<Float>, count: Int,
+  _ f: (Lanes, Lanes, Lanes) -> Lanes
+) -> Float {
+  @inline(__always) func vector(_ i: Int) -> Lanes { f(Lanes(x + i), Lanes(y + i), Lanes(z + i)) }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    f(
+      Lanes(x + i, count: rest, fill: 0), Lanes(y + i, count: rest, fill: 0),
+      Lanes(z + i, count: rest, fill: 0))
+  }
+  return sumOfVectors(count: count, vector, tail: tail)
+}
+
+/// `z[i] = f(x[i], y[i])`, and the sum of the z[i] in the order of this file.
+///
+/// `z` may be `x` or `y`.
+@inline(__always)
+func mapAndSum(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, into z: UnsafeMutablePointer<Float>,
+  count: Int, _ f: (Lanes, Lanes) -> Lanes
+) -> Float {
+  @inline(__always) func vector(_ i: Int) -> Lanes {
+    let value = f(Lanes(x + i), Lanes(y + i))
+    value.store(z + i)
+    return value
+  }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    let value = f(Lanes(x + i, count: rest, fill: 0), Lanes(y + i, count: rest, fill: 0))
+    value.store(z + i, count: rest)
+    return value
+  }
+  return sumOfVectors(count: count, vector, tail: tail)
+}
+
+/// Two sums at once, each in the order of this file and of the terms that `sumOfVectors` takes.
+@inline(__always)
+func sumsOfVectors(
+  count: Int, _ vector: (Int) -> (Lanes, Lanes), tail: (Int, Int) -> (Lanes, Lanes)
+) -> (Float, Float) {
+  var s0 = Lanes.zero
+  var s1 = Lanes.zero
+  var s2 = Lanes.zero
+  var s3 = Lanes.zero
+  var t0 = Lanes.zero
+  var t1 = Lanes.zero
+  var t2 = Lanes.zero
+  var t3 = Lanes.zero
+  @inline(__always) func add(_ s: inout Lanes, _ t: inout Lanes, _ terms: (Lanes, Lanes)) {
+    s += terms.0
+    t += terms.1
+  }
+  var i = 0
+  while i &+ 64 <= count {
+    add(&s0, &t0, vector(i))
+    add(&s1, &t1, vector(i &+ 16))
+    add(&s2, &t2, vector(i &+ 32))
+    add(&s3, &t3, vector(i &+ 48))
+    i &+= 64
+  }
+  var accumulator = 0
+  while i < count {
+    var terms: (Lanes, Lanes)
+    if i &+ 16 <= count {
+      terms = vector(i)
+    } else {
+      let rest = count &- i
+      terms = tail(i, rest)
+      for lane in rest..<16 {
+        terms.0[lane] = 0
+        terms.1[lane] = 0
+      }
+    }
+    switch accumulator {
+    case 0: add(&s0, &t0, terms)
+    case 1: add(&s1, &t1, terms)
+    case 2: add(&s2, &t2, terms)
+    default: add(&s3, &t3, terms)
+    }
+    accumulator &+= 1
+    i &+= 16
+  }
+  return (((s0 + s1) + (s2 + s3)).joined(), ((t0 + t1) + (t2 + t3)).joined())
+}
+
+/// The order of sums: `vector(i)` gives the terms of elements i to i + 15, `tail(i, rest)` those of
+/// the last 1 to 15, whose other lanes are left out.
+///
+/// Each is called once, for rising i.
+@inline(__always)
+func sumOfVectors(count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes) -> Float {
   var s0 = Lanes.zero
   var s1 = Lanes.zero
   var s2 = Lanes.zero
   var s3 = Lanes.zero
   var i = 0
   while i &+ 64 <= count {
-    s0 += f(Lanes(x + i))
-    s1 += f(Lanes(x + i + 16))
-    s2 += f(Lanes(x + i + 32))
-    s3 += f(Lanes(x + i + 48))
+    s0 += vector(i)
+    s1 += vector(i &+ 16)
+    s2 += vector(i &+ 32)
+    s3 += vector(i &+ 48)
     i &+= 64
   }
-  var vector = 0
+  var accumulator = 0
   while i < count {
     var term: Lanes
     if i &+ 16 <= count {
-      term = f(Lanes(x + i))
+      term = vector(i)
     } else {
       let rest = count &- i
-      term = f(Lanes(x + i, count: rest, fill: 0))
+      term = tail(i, rest)
       for lane in rest..<16 { term[lane] = 0 }
     }
-    switch vector {
+    switch accumulator {
     case 0: s0 += term
     case 1: s1 += term
     case 2: s2 += term
     default: s3 += term
     }
-    vector &+= 1
+    accumulator &+= 1
     i &+= 16
   }
   return ((s0 + s1) + (s2 + s3)).joined()

@@ -41,10 +41,7 @@ public func layerNorm(
     try checkShape(
       "layerNorm", "residual", [residual.rows, residual.columns], [x.rows, x.columns])
   }
-  guard epsilon >= 0 else {
-    throw .invalidArgument(
-      operation: "layerNorm", argument: "epsilon", found: "\(epsilon)", expected: "at least 0")
-  }
+  try checkEpsilon("layerNorm", epsilon)
   try checkTarget("layerNorm", y, first: first, rows: x.rows, columns: x.columns)
   let rows = x.rows
   let kernels = execution.table.rows

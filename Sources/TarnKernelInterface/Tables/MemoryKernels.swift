@@ -1,6 +1,6 @@
 // The table of one family of kernels.
 
-/// Copies: gather and conversion.
+/// Copies: gather, conversion and transposition.
 ///
 /// See ``KernelTable``.
 public struct MemoryKernels: Sendable {
@@ -23,14 +23,32 @@ public struct MemoryKernels: Sendable {
   /// Parameters: `2 · count` bytes, `[count]`, the count.
   public var widenFloat16: @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void
 
+  /// Float to little-endian bfloat16, rounded to nearest, ties to even; any alignment.
+  ///
+  /// Parameters: `[count]`, `2 · count` bytes, the count.
+  public var narrowBFloat16: @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void
+  /// Float to little-endian IEEE half precision, rounded to nearest, ties to even; any alignment.
+  ///
+  /// Parameters: `[count]`, `2 · count` bytes, the count.
+  public var narrowFloat16: @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void
+  /// `y[j, i] = x[i, j]` for the rows `rows` of `y`.
+  public var transpose:
+    @Sendable (_ x: MatrixView, _ rows: Range<Int>, _ y: MutableMatrixView) -> Void
+
   /// A table of these members; see the properties.
   public init(
     gather: @escaping @Sendable (MatrixView, UnsafePointer<Int32>, Bool, MutableMatrixView) -> Void,
     widenBFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
-    widenFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void
+    widenFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
+    narrowBFloat16: @escaping @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void,
+    narrowFloat16: @escaping @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void,
+    transpose: @escaping @Sendable (MatrixView, Range<Int>, MutableMatrixView) -> Void
   ) {
     self.gather = gather
     self.widenBFloat16 = widenBFloat16
     self.widenFloat16 = widenFloat16
+    self.narrowBFloat16 = narrowBFloat16
+    self.narrowFloat16 = narrowFloat16
+    self.transpose = transpose
   }
 }

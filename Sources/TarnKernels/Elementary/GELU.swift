@@ -12,7 +12,19 @@
 func gelu(_ x: Lanes) -> Lanes {
   // At 13 the exponent rounds to −127, which powerOfTwo makes 0.
   let a = x.absolute.atMost(13)
+  let h = gaussianTail(a)
 
+  // The −1 of the exponent and the minus sign of the formula go into the power of two, where they
+  // cost nothing and are exact.
+  let shift = Lanes.broadcast(roundingShift - 1 + negating)
+  let shifted = multiplyAdd(a, h, shift)
+  let r = multiplyAdd(a, h, shift - shifted)
+  return multiplyAdd(a * powerOfTwo(shifted), exp2OfReduced(r), relu(x))
+}
+
+/// H with `a·H(a) − 1 = log₂ Φ(−a)` for 0 ≤ a ≤ 13.
+@inline(__always)
+func gaussianTail(_ a: Lanes) -> Lanes {
   // H: degree 12 on [0, 13.08]: weighted least squares on Chebyshev nodes with Lawson's
   // reweighting, coefficients rounded one after the other with the rest refitted. The weight allows a
   // relative error of Φ(−a) of 5.1e-8 up to a = 3 and e^1.2 times more for each further 1.
@@ -32,14 +44,7 @@ func gelu(_ x: Lanes) -> Lanes {
     .horner(square, -0x1.3f5fbap-12)
     .horner(square, 0x1.c8abb8p-8)
     .horner(square, -0x1.d63a3cp-2)
-  let h = multiplyAdd(odd, a, even)
-
-  // The −1 of the exponent and the minus sign of the formula go into the power of two, where they
-  // cost nothing and are exact.
-  let shift = Lanes.broadcast(roundingShift - 1 + negating)
-  let shifted = multiplyAdd(a, h, shift)
-  let r = multiplyAdd(a, h, shift - shifted)
-  return multiplyAdd(a * powerOfTwo(shifted), exp2OfReduced(r), relu(x))
+  return multiplyAdd(odd, a, even)
 }
 
 /// ½·x·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³).

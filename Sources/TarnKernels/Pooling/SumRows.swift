@@ -9,15 +9,15 @@ import TarnKernelInterface
 ///   - keep: one flag a row, or nil for all.
 ///   - sum: `[columns]`, written.
 ///
-/// A row that is not kept is not read. Cost: one read of `x`; without flags four rows a sweep, so
-/// the sum is loaded and stored once for four.
+/// A row that is not kept is not read. Cost: one read of `x`; without flags eight rows a sweep, so
+/// the sum is loaded and stored once for eight.
 func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutablePointer<Float>) {
   for j in 0..<x.columns { sum[j] = 0 }
   var t = 0
   while t < x.rows {
-    if keep == nil && t &+ 4 <= x.rows {
-      addFour(x.row(t), x.row(t &+ 1), x.row(t &+ 2), x.row(t &+ 3), to: sum, count: x.columns)
-      t &+= 4
+    if keep == nil && t &+ 8 <= x.rows {
+      addEight(x[rows: t..<t &+ 8], to: sum)
+      t &+= 8
     } else {
       if keep?[t] ?? true {
         @inline(__always) func plus(_ s: Lanes, _ x: Lanes) -> Lanes { s + x }
@@ -29,18 +29,24 @@ func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutabl
 }
 
 @inline(__always)
-private func addFour(
-  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>,
-  _ d: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int
-) {
+private func addEight(_ x: MatrixView, to sum: UnsafeMutablePointer<Float>) {
+  let a = x.row(0)
+  let b = x.row(1)
+  let c = x.row(2)
+  let d = x.row(3)
+  let e = x.row(4)
+  let f = x.row(5)
+  let g = x.row(6)
+  let h = x.row(7)
   var j = 0
-  while j &+ 16 <= count {
-    ((((Lanes(sum + j) + Lanes(a + j)) + Lanes(b + j)) + Lanes(c + j)) + Lanes(d + j)).store(
-      sum + j)
+  while j &+ 16 <= x.columns {
+    let four = (((Lanes(sum + j) + Lanes(a + j)) + Lanes(b + j)) + Lanes(c + j)) + Lanes(d + j)
+    ((((four + Lanes(e + j)) + Lanes(f + j)) + Lanes(g + j)) + Lanes(h + j)).store(sum + j)
     j &+= 16
   }
-  while j < count {
-    sum[j] = (((sum[j] + a[j]) + b[j]) + c[j]) + d[j]
+  while j < x.columns {
+    let four = (((sum[j] + a[j]) + b[j]) + c[j]) + d[j]
+    sum[j] = (((four + e[j]) + f[j]) + g[j]) + h[j]
     j &+= 1
   }
 }

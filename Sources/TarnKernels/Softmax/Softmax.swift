@@ -1,28 +1,111 @@
-// Softmax over the columns of each row.
+// Softmax over the columns of each row, or over its first ones.
 
 import TarnKernelInterface
 
-/// `y[i, j] = exp(s·x[i, j] - m_i) / Σ_j exp(s·x[i, j] - m_i)`, `m_i = max_j s·x[i, j]`.
+/// `y[i, j] = exp(s·x[i, j] - m_i) / Σ_j exp(s·x[i, j] - m_i)`, `m_i = max_j s·x[i, j]`, over
+/// `j < lengths[i]`; 0 from there on.
 ///
 /// - Parameters:
-///   - x: `[rows × columns]`.
+///   - x: `[rows × columns]`. What lies past a row's length is not read.
+///   - lengths: one number from 0 to `columns` for each row, checked by the caller; nil: `columns`.
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For s > 0, -∞ gives
-/// 0; a row of -∞ alone, or with NaN or +∞, is NaN throughout. Cost: one read, one write, one
-/// exponential an element; bound by arithmetic.
-func softmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
-  let factor = Lanes(repeating: scale)
+/// A row is divided while the exponentials of the next are computed: the divider and the multipliers
+/// work side by side. Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For
+/// s > 0, -∞ gives 0; a row of -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read,
+/// one write, one exponential an element; bound by arithmetic.
+func softmax(
+  _ x: MatrixView, lengths: UnsafePointer<Int32>?, scale: Float, into y: MutableMatrixView
+) {
+  guard x.rows > 0 else { return }
+  let zero = Lanes(repeating: 0)
+  @inline(__always) func cleared(_: Lanes) -> Lanes { zero }
+  @inline(__always) func count(_ i: Int) -> Int { lengths.map { Int($0[i]) } ?? x.columns }
+  var waiting = y.base
+  var waitingCount = 0
+  var waitingTotal: Float = 1
+  var m = maximum(x.row(0), scale: scale, count: count(0))
   for i in 0..<x.rows {
     let row = y.row(i)
-    @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
-    map(x.row(i), into: row, count: x.columns, scaled)
-    let total = exponentials(row, count: x.columns, minus: maximum(row, count: x.columns))
-    let norm = Lanes(repeating: total)
-    @inline(__always) func divided(_ x: Lanes) -> Lanes { x / norm }
-    map(row, into: row, count: x.columns, divided)
+    let next =
+      i &+ 1 < x.rows ? maximum(x.row(i &+ 1), scale: scale, count: count(i &+ 1)) : 0
+    let total = exponentials(
+      x.row(i), scale: scale, minus: m, into: row, count: count(i),
+      dividing: waiting, count: waitingCount, by: waitingTotal)
+    if count(i) < x.columns {
+      map(row + count(i), into: row + count(i), count: x.columns &- count(i), cleared)
+    }
+    m = next
+    waiting = row
+    waitingCount = count(i)
+    waitingTotal = total
   }
+  divide(waiting, by: waitingTotal, count: waitingCount)
+}
+
+/// The largest `s·x[i]`; -∞ for an empty row.
+///
+/// NaN counts as nothing. That is |s| times the largest x, with the sign of s: rounding keeps the order. Of two zeros either.
+/// Four maxima go side by side, since one waits for the one before.
+func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
+  guard count > 0 else { return -.infinity }
+  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
+  let lowest = Lanes(repeating: -.infinity)
+  @inline(__always) func larger(_ m: Lanes, _ x: Lanes) -> Lanes {
+    let x = unsafeBitCast(unsafeBitCast(x, to: SIMD16<UInt32>.self) ^ sign, to: Lanes.self)
+    return m.replacing(with: x, where: x .> m)
+  }
+  var m0 = lowest
+  var m1 = lowest
+  var m2 = lowest
+  var m3 = lowest
+  var i = 0
+  while i &+ 64 <= count {
+    m0 = larger(m0, Lanes(x + i))
+    m1 = larger(m1, Lanes(x + i + 16))
+    m2 = larger(m2, Lanes(x + i + 32))
+    m3 = larger(m3, Lanes(x + i + 48))
+    i &+= 64
+  }
+  while i &+ 16 <= count {
+    m0 = larger(m0, Lanes(x + i))
+    i &+= 16
+  }
+  if i < count {
+    // A fill that is no number counts as nothing.
+    m1 = larger(m1, Lanes(x + i, count: count &- i, fill: .nan))
+  }
+  return m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum() * scale.magnitude
+}
+
+/// `y[i] = exp(s·x[i] - m)`, the sum of the y[i] in the order of Rows.swift; and on the way
+/// `z[i] = z[i] / divisor`.
+///
+/// `m` is the largest s·x. Results that would be denormal are 0 (``expNonPositive(_:)``); m = ±∞ or a
+/// NaN makes at least the sum NaN. `y` may be `x`; `z` is distinct from both, or empty.
+private func exponentials(
+  _ x: UnsafePointer<Float>, scale: Float, minus m: Float, into y: UnsafeMutablePointer<Float>,
+  count: Int, dividing z: UnsafeMutablePointer<Float>, count zCount: Int, by divisor: Float
+) -> Float {
+  let factor = Lanes(repeating: scale)
+  let shift = Lanes(repeating: m)
+  let norm = Lanes(repeating: divisor)
+  @inline(__always) func vector(_ i: Int) -> Lanes {
+    let value = expNonPositive(Lanes(x + i) * factor - shift)
+    value.store(y + i)
+    if i &+ 16 <= zCount { (Lanes(UnsafePointer(z + i)) / norm).store(z + i) }
+    return value
+  }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    let value = expNonPositive(Lanes(x + i, count: rest, fill: 0) * factor - shift)
+    value.store(y + i, count: rest)
+    return value
+  }
+  let total = sumOfVectors(count: count, vector, tail: tail)
+  let done = min(count, zCount) & ~15
+  divide(z + done, by: divisor, count: zCount &- done)
+  return total
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.
@@ -32,8 +115,15 @@ func softmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
 @inline(__always)
 func exponentials(_ x: UnsafeMutablePointer<Float>, count: Int, minus m: Float) -> Float {
   let shift = Lanes(repeating: m)
-  @inline(__always) func shifted(_ x: Lanes) -> Lanes { expNonPositive(x - shift) }
-  map(x, into: x, count: count, shifted)
-  @inline(__always) func identity(_ x: Lanes) -> Lanes { x }
-  return sum(x, count: count, identity)
+  @inline(__always) func vector(_ i: Int) -> Lanes {
+    let value = expNonPositive(Lanes(UnsafePointer(x + i)) - shift)
+    value.store(x + i)
+    return value
+  }
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    let value = expNonPositive(Lanes(x + i, count: rest, fill: 0) - shift)
+    value.store(x + i, count: rest)
+    return value
+  }
+  return sumOfVectors(count: count, vector, tail: tail)
 }

@@ -6,6 +6,9 @@ func memoryKernels() -> MemoryKernels {
   MemoryKernels(
     gather: { gather($0, indices: $1, adding: $2, into: $3) },
     widenBFloat16: { widenBFloat16($0, $1, $2) },
-    widenFloat16: { widenFloat16($0, $1, $2) }
+    widenFloat16: { widenFloat16($0, $1, $2) },
+    narrowBFloat16: { narrowBFloat16($0, $1, $2) },
+    narrowFloat16: { narrowFloat16($0, $1, $2) },
+    transpose: { transpose($0, rows: $1, into: $2) }
   )
 }

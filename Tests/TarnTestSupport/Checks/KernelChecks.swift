@@ -44,6 +44,7 @@ public struct KernelCheck: Sendable, CustomStringConvertible {
   public static let all: [KernelCheck] =
     matmulChecks + rowChecks + poolingChecks + aggregationChecks + windowChecks + topKChecks
     + fourierChecks
+    + rowFormChecks + rowGradientChecks + copyChecks
     + conversionChecks + invarianceChecks
 }
 

@@ -118,5 +118,5 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
   note("globalAggregation", v)
   if let probabilities { note("globalAggregation probabilities", probabilities) }
   return try results + windowBattery(on: execution) + topKBattery(on: execution)
-    + fourierBattery(on: execution)
+    + fourierBattery(on: execution) + rowBattery(on: execution)
 }

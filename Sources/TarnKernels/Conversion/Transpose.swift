@@ -1,0 +1,128 @@
+// Transposes in blocks of 16 × 16. Touches pointers: a block's rows lie apart.
+
+import TarnKernelInterface
+
+/// `y[j, i] = x[i, j]` for the rows `range` of y.
+///
+/// - Parameters:
+///   - x: `[rows × columns]`.
+///   - range: the rows of `y` to write, which are columns of `x`.
+///   - y: `[columns × rows]`, distinct from `x`.
+///
+/// Exact. Whole blocks are transposed in registers; the edges go element by element. Blocks go down
+/// the columns of `x`, so that whole rows of `y` are written. Cost: one read, one write; bound by
+/// shuffles in cache, then by memory.
+func transpose(_ x: MatrixView, rows range: Range<Int>, into y: MutableMatrixView) {
+  var j = range.lowerBound
+  while j &+ 16 <= range.upperBound {
+    var i = 0
+    while i &+ 16 <= x.rows {
+      transposeBlock(x.row(i) + j, x.rowStride, rows: 16, into: y.row(j) + i, y.rowStride)
+      i &+= 16
+    }
+    while i < x.rows {
+      for k in 0..<16 { y.row(j &+ k)[i] = x.row(i)[j &+ k] }
+      i &+= 1
+    }
+    j &+= 16
+  }
+  while j < range.upperBound {
+    for i in 0..<x.rows { y.row(j)[i] = x.row(i)[j] }
+    j &+= 1
+  }
+}
+
+// The shuffles of four vectors, by the order of their lanes.
+
+/// In each quarter the first two elements of both, in turn.
+@inline(__always)
+private func lowElements(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[0], b[0], a[1], b[1],
+    a[4], b[4], a[5], b[5],
+    a[8], b[8], a[9], b[9],
+    a[12], b[12], a[13], b[13])
+}
+
+/// In each quarter the last two elements of both, in turn.
+@inline(__always)
+private func highElements(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[2], b[2], a[3], b[3],
+    a[6], b[6], a[7], b[7],
+    a[10], b[10], a[11], b[11],
+    a[14], b[14], a[15], b[15])
+}
+
+/// In each quarter the first pair of both.
+@inline(__always)
+private func lowPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[0], a[1], b[0], b[1],
+    a[4], a[5], b[4], b[5],
+    a[8], a[9], b[8], b[9],
+    a[12], a[13], b[12], b[13])
+}
+
+/// In each quarter the last pair of both.
+@inline(__always)
+private func highPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
+  Lanes(
+    a[2], a[3], b[2], b[3],
+    a[6], a[7], b[6], b[7],
+    a[10], a[11], b[10], b[11],
+    a[14], a[15], b[14], b[15])
+}
+
+/// Four vectors, each with a register.
+private typealias Four = (Lanes, Lanes, Lanes, Lanes)
+
+/// Transposes the 4 × 4 elements in each quarter of four vectors.
+@inline(__always)
+private func transposedInQuarters(_ x: Four) -> Four {
+  let low0 = lowElements(x.0, x.1)
+  let low1 = lowElements(x.2, x.3)
+  let high0 = highElements(x.0, x.1)
+  let high1 = highElements(x.2, x.3)
+  return (
+    lowPairs(low0, low1), highPairs(low0, low1), lowPairs(high0, high1), highPairs(high0, high1)
+  )
+}
+
+/// `target[i, j] = source[j, i]` for 16 × 16 elements; rows of the source from `rows` on count as 0.
+///
+/// ## Safety
+/// Readable: `source[j·stride + 0 ..< 16]` for j < rows. Writable: `target[i·targetStride + 0 ..< 16]`
+/// for i < 16.
+func transposeBlock(
+  _ source: UnsafePointer<Float>, _ stride: Int, rows: Int,
+  into target: UnsafeMutablePointer<Float>, _ targetStride: Int
+) {
+  @inline(__always) func load(_ j: Int) -> Lanes {
+    j < rows ? Lanes(source + j &* stride) : Lanes.zero
+  }
+  // Vector c then holds in its quarter q what belongs into row 4·q + c: four elements, which are stored
+  // from there. Joining them in registers takes fewer stores, but the compiler makes 231 shuffles of it.
+  @inline(__always) func store(_ x: Lanes, _ c: Int, _ j: Int) {
+    let low = x.lowHalf
+    let high = x.highHalf
+    store4(low.lowHalf, target + c &* targetStride + j)
+    store4(low.highHalf, target + (c &+ 4) &* targetStride + j)
+    store4(high.lowHalf, target + (c &+ 8) &* targetStride + j)
+    store4(high.highHalf, target + (c &+ 12) &* targetStride + j)
+  }
+  var j = 0
+  while j < 16 {
+    let x = transposedInQuarters((load(j), load(j &+ 1), load(j &+ 2), load(j &+ 3)))
+    store(x.0, 0, j)
+    store(x.1, 1, j)
+    store(x.2, 2, j)
+    store(x.3, 3, j)
+    j &+= 4
+  }
+}
+
+@inline(__always)
+private func store4(_ x: SIMD4<Float>, _ p: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(p).storeBytes(of: x, as: SIMD4<Float>.self)
+}
