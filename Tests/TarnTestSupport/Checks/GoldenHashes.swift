@@ -36,4 +36,10 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "fuse": (0xFAD4_EC9E_9D81_0635, 0xB273_EDEC_0C59_AEE1),
   "globalAggregation": (0x38CC_00FD_D2C5_41FD, 0x5EA1_FB71_9E52_CA18),
   "globalAggregation probabilities": (0xC366_BAE4_D6BF_6C15, 0x6952_0D38_F63C_6EFA),
+  "fourier 60": (0xD0B5_75EE_1F1B_3427, 0x6B5A_824F_0CC3_1632),
+  "fourier 77": (0xF6C6_31D4_583A_5587, 0xF1C0_812E_A205_2D81),
+  "fourier 1024": (0xE514_6707_0763_46C4, 0xAC6E_01CF_FD74_BDDC),
+  "fourier 509": (0x3F10_1F6D_E402_0D4B, 0xBE33_2339_5A2F_5CB0),
+  "fourierMix 96": (0x6A25_64DC_27A9_F667, 0xA132_07D2_BF25_EF45),
+  "fourierMix 131": (0x8357_EC93_3DF7_CDCE, 0x2FD7_D688_C44E_23D7),
 ]
