@@ -67,11 +67,17 @@ public struct FourierPlanView: @unchecked Sendable {
   @inlinable @inline(__always)
   public static var scratchCount: Int { 1024 }
 
-  /// Elements of workspace that a kernel takes for such a plan.
-  ///
-  /// A strip of sixteen complex columns, two for Bluestein's algorithm, and scratch.
+  /// Elements from one strip to the next: the points, and a cache line, so that equal points of
+  /// several strips do not meet in one set of the cache.
   @inlinable @inline(__always)
-  public static func workspaceCount(innerLength: Int, isConvolution: Bool) -> Int {
-    (isConvolution ? 64 : 32) &* innerLength &+ scratchCount
+  public static func stripStride(innerLength: Int) -> Int { 32 &* innerLength &+ 16 }
+
+  /// Elements of workspace that a kernel takes for such a plan and so many strips.
+  ///
+  /// Each strip is sixteen complex columns; one more for Bluestein's algorithm, and scratch.
+  @inlinable @inline(__always)
+  public static func workspaceCount(strips: Int, innerLength: Int, isConvolution: Bool) -> Int {
+    (isConvolution ? strips &+ 1 : strips) &* stripStride(innerLength: innerLength)
+      &+ scratchCount
   }
 }

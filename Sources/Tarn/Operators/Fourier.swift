@@ -25,8 +25,8 @@ public enum FourierDirection: Sendable, CaseIterable {
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before anything is
 ///   touched.
 /// - Complexity: about `5·n·log₂ n` operations for each of the columns, rounded up to a multiple of
-///   sixteen; five times that for Bluestein's algorithm. Scratch: `32·n` floats a thread, for
-///   Bluestein's algorithm 128·n to 140·n.
+///   sixteen; five times that for Bluestein's algorithm. Scratch: `128·n` floats a thread, for
+///   Bluestein's algorithm about `350·n`.
 ///
 /// The error of a column is at most `2⁻²⁴·‖z‖₂·√n·e(n)` in the 2-norm, e(n) a sum over the radices
 /// of 3·log₂ n for powers of 4 (Docs: Numerics, `fourierErrorBound`). NaN or ∞ in a
@@ -42,16 +42,17 @@ public func fourierTransform(
   let columns = real.columns
   guard columns > 0 else { return }
   let kernels = execution.table.fourier
-  let strips = (columns + 15) / 16
-  let workers = min(execution.threads, strips)
-  var scratch = try Matrix(rows: workers, columns: plan.workspaceCount)
-  scratch.withMutableView { scratch in
+  let strips = Strips(count: columns, width: 16, on: execution)
+  let workspace = plan.workspaceCount(strips: strips.together)
+  unsafe withFourierScratch(strips.workers * workspace) { base in
+    // SAFETY: the scratch has that many elements.
+    let scratch = unsafe MutableMatrixView(
+      base, rows: strips.workers, columns: workspace, rowStride: workspace)
     real.withMutableView { real in
       imaginary.withMutableView { imaginary in
         let (first, second) = direction == .forward ? (real, imaginary) : (imaginary, real)
         plan.withView { plan in
-          forEachStrip(strips, workers, on: execution) { strip, worker in
-            let columns = strip * 16..<min(columns, strip * 16 + 16)
+          strips.forEach(on: execution) { columns, worker in
             // SAFETY: strips write different columns; each worker has a row of scratch.
             unsafe kernels.transform(
               first.columns(columns), second.columns(columns), plan, scratch.row(worker))
@@ -125,14 +126,16 @@ private func mix(
 
   let rowPlan = try FourierPlans.plan(d)
   let half = d / 2 + 1
-  let workers = min(execution.threads, max(half, longest / 2 + 1) / 32 + 1)
+  let columnStrips = Strips(count: half, width: 32, on: execution)
+  let rowStrips = Strips(count: longest / 2 + 1, width: 32, on: execution)
+  let workers = max(columnStrips.workers, rowStrips.workers)
   var plans: [FourierPlan] = []
-  var workspace = rowPlan.workspaceCount
+  var workspace = rowPlan.workspaceCount(strips: rowStrips.together)
   for s in 0..<sequences.count {
     let n = sequences[s].count
     if n > 0, !plans.contains(where: { $0.length == n }) {
       let plan = try FourierPlans.plan(n)
-      workspace = max(workspace, plan.workspaceCount)
+      workspace = max(workspace, plan.workspaceCount(strips: columnStrips.together))
       plans.append(plan)
     }
   }
@@ -140,12 +143,11 @@ private func mix(
   // sets of the cache.
   let stride = (longest + 15) / 16 * 16 | 16
   let count = half * stride + workers * workspace
-  var own = try Matrix(rows: 1, columns: count <= Workspace.count ? 0 : count)
   let kernels = execution.table.fourier
   x.withView { x in
     y.withMutableView { y in
-      func mixAll(_ u: UnsafeMutablePointer<Float>) {
-        // SAFETY: u has count elements, the workspaces come after u.
+      unsafe withFourierScratch(count) { u in
+        // SAFETY: count elements: u, then the workspaces.
         let scratch = unsafe MutableMatrixView(
           u + half * stride, rows: workers, columns: workspace, rowStride: workspace)
         rowPlan.withView { rowPlan in
@@ -157,41 +159,68 @@ private func mix(
             let y = y[rows: rows]
             let u = unsafe MutableMatrixView(u, rows: half, columns: n, rowStride: stride)
             plan.withView { plan in
-              forEachStrip((half + 31) / 32, workers, on: execution) { strip, worker in
+              columnStrips.forEach(on: execution) { columns, worker in
                 // SAFETY: strips write different rows of u; each worker has its own scratch.
-                unsafe kernels.mixTokens(x, strip * 32, plan, u, scratch.row(worker))
+                unsafe kernels.mixTokens(x, columns, plan, u, scratch.row(worker))
               }
             }
-            forEachStrip((n / 2 + 32) / 32, workers, on: execution) { strip, worker in
-              // SAFETY: strips write different rows of y; each worker has its own scratch.
-              unsafe kernels.mixHidden(
-                u.readOnly, strip * 32, rowPlan, y, scratch.row(worker))
+            Strips(count: n / 2 + 1, width: 32, on: execution).forEach(on: execution) {
+              // SAFETY: strips write different rows of y; each worker has its own scratch. A shorter
+              // sequence has no more workers and strips than the longest.
+              unsafe kernels.mixHidden(u.readOnly, $0, rowPlan, y, scratch.row($1))
             }
           }
         }
-      }
-      if count <= Workspace.count {
-        unsafe Workspace.with { unsafe mixAll($0) }
-      } else {
-        own.withMutableView { unsafe mixAll($0.base) }
       }
     }
   }
 }
 
-/// Calls `body` once for each number below `count`, with the number of the worker that runs it.
+/// Calls `body` with `count` elements of scratch memory: a kept block if it is large enough.
+private func withFourierScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+  if count <= Workspace.count {
+    unsafe Workspace.with { unsafe body($0) }
+  } else {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
+    defer { unsafe memory.deallocate() }
+    // SAFETY: count elements were allocated; kernels write before they read.
+    unsafe body(memory.bindMemory(to: Float.self, capacity: count))
+  }
+}
+
+/// How columns or rows are divided: into strips, a few of which are loaded together.
 ///
-/// No two calls with the same worker run at once.
-private func forEachStrip(
-  _ count: Int, _ workers: Int, on execution: Execution,
-  _ body: @Sendable (_ strip: Int, _ worker: Int) -> Void
-) {
-  let next = Atomic<Int>(0)
-  execution.forEach(min(workers, count)) { worker in
-    while true {
-      let strip = next.add(1, ordering: .relaxed).oldValue
-      if strip >= count { return }
-      body(strip, worker)
+/// No result depends on it.
+private struct Strips {
+  /// Columns or rows.
+  let count: Int
+  /// Columns or rows of a strip.
+  let width: Int
+  /// Strips that one kernel call takes.
+  let together: Int
+  /// Threads that have work.
+  let workers: Int
+
+  /// At most four strips together, fewer if threads would have none.
+  init(count: Int, width: Int, on execution: Execution) {
+    self.count = count
+    self.width = width
+    let strips = (count + width - 1) / width
+    together = max(1, min(4, strips / execution.threads))
+    workers = min(execution.threads, (strips + together - 1) / together)
+  }
+
+  /// Calls `body` once for each range, with the number of the worker that runs it.
+  ///
+  /// No two calls with the same worker run at once.
+  func forEach(on execution: Execution, _ body: @Sendable (Range<Int>, _ worker: Int) -> Void) {
+    let next = Atomic<Int>(0)
+    execution.forEach(workers) { worker in
+      while true {
+        let first = next.add(1, ordering: .relaxed).oldValue * together * width
+        if first >= count { return }
+        body(first..<min(count, first + together * width), worker)
+      }
     }
   }
 }

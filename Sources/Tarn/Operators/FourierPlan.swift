@@ -41,7 +41,8 @@ public struct FourierPlan: Sendable {
   public init(length: Int) throws(TarnError) {
     try FourierPlan.check("FourierPlan", "length", length)
     self.length = length
-    let inner = FourierPlan.factors(of: length, upTo: FourierPlanView.largestRadix) == nil
+    let inner =
+      FourierPlan.factors(of: length, upTo: FourierPlanView.largestRadix) == nil
       ? FourierPlan.smoothLength(from: 2 * length - 1) : length
     innerLength = inner
     radices = FourierPlan.factors(of: inner, upTo: FourierPlanView.largestRadix) ?? []
@@ -150,9 +151,10 @@ public struct FourierPlan: Sendable {
     return chirp
   }
 
-  /// Elements of workspace that a kernel takes.
-  var workspaceCount: Int {
-    FourierPlanView.workspaceCount(innerLength: innerLength, isConvolution: isConvolution)
+  /// Elements of workspace that a kernel takes for so many strips.
+  func workspaceCount(strips: Int) -> Int {
+    FourierPlanView.workspaceCount(
+      strips: strips, innerLength: innerLength, isConvolution: isConvolution)
   }
 
   /// Calls `body` with a view that must not outlive the call.

@@ -22,8 +22,8 @@ package struct ComplexDouble {
 
 /// `e^(2πi·k/n)`, each part within 2⁻⁵¹.
 ///
-/// The angle is taken to the first octant in whole numbers, so eighths of a turn are exact to the
-/// last place and symmetric roots have equal parts. There Taylor polynomials of degree 17 and 18:
+/// The angle is taken to the first octant in whole numbers, so quarters of a turn are exact and
+/// symmetric roots have equal parts. There Taylor polynomials of degree 17 and 18:
 /// truncation errors below 10⁻¹⁹.
 ///
 /// - Parameters:

@@ -2,29 +2,34 @@
 
 /// Discrete Fourier transforms.
 ///
-/// See ``KernelTable``. Workspaces have ``FourierPlanView/workspaceCount(innerLength:isConvolution:)``
-/// elements.
+/// See ``KernelTable``. Workspaces have
+/// ``FourierPlanView/workspaceCount(strips:innerLength:isConvolution:)`` elements.
 public struct FourierKernels: Sendable {
   /// Workspace.
   public typealias MutablePointer = UnsafeMutablePointer<Float>
 
   /// The forward transform down each column of `real + i·imaginary`, in place.
+  ///
+  /// A strip for each sixteen columns.
   public var transform:
     @Sendable (
       _ real: MutableMatrixView, _ imaginary: MutableMatrixView, FourierPlanView,
       _ workspace: MutablePointer
     ) -> Void
-  /// The token axis of FNet's mixing for 32 columns from `first` on; see `mixTokens`.
+  /// The token axis of FNet's mixing for some columns; see `mixTokens`.
+  ///
+  /// A strip for each 32 columns.
   public var mixTokens:
     @Sendable (
-      _ x: MatrixView, _ first: Int, FourierPlanView, _ u: MutableMatrixView,
+      _ x: MatrixView, _ columns: Range<Int>, FourierPlanView, _ u: MutableMatrixView,
       _ workspace: MutablePointer
     ) -> Void
-  /// The hidden axis of FNet's mixing for 32 rows from `first` on and their mirror images; see
-  /// `mixHidden`.
+  /// The hidden axis of FNet's mixing for some rows and their mirror images; see `mixHidden`.
+  ///
+  /// A strip for each 32 rows.
   public var mixHidden:
     @Sendable (
-      _ u: MatrixView, _ first: Int, FourierPlanView, _ y: MutableMatrixView,
+      _ u: MatrixView, _ rows: Range<Int>, FourierPlanView, _ y: MutableMatrixView,
       _ workspace: MutablePointer
     ) -> Void
 
@@ -36,11 +41,11 @@ public struct FourierKernels: Sendable {
       ) -> Void,
     mixTokens:
       @escaping @Sendable (
-        MatrixView, Int, FourierPlanView, MutableMatrixView, MutablePointer
+        MatrixView, Range<Int>, FourierPlanView, MutableMatrixView, MutablePointer
       ) -> Void,
     mixHidden:
       @escaping @Sendable (
-        MatrixView, Int, FourierPlanView, MutableMatrixView, MutablePointer
+        MatrixView, Range<Int>, FourierPlanView, MutableMatrixView, MutablePointer
       ) -> Void
   ) {
     self.transform = transform

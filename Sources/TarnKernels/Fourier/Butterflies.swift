@@ -18,7 +18,8 @@ private let blockLength = 128
 ///
 /// - Parameters:
 ///   - plan: radices and constants.
-///   - work: `plan.workspaceCount` elements; the strip first.
+///   - work: the strip, `32·plan.innerLength` elements.
+///   - rest: another such strip for Bluestein's algorithm, then scratch.
 /// - Returns: where the transform is, in natural order.
 ///
 /// Cost: about 5·n·log₂ n operations a column; the outermost levels read and write the strip, the
@@ -27,14 +28,15 @@ private let blockLength = 128
 /// ## Safety
 /// As ``FourierPlanView``.
 func transformStrip(
-  _ plan: FourierPlanView, _ work: UnsafeMutablePointer<Float>
+  _ plan: FourierPlanView, _ work: UnsafeMutablePointer<Float>,
+  rest: UnsafeMutablePointer<Float>
 ) -> UnsafeMutablePointer<Float> {
   let inner = plan.innerLength
   guard let chirp = plan.chirp else {
-    runLevels(plan, 0, work, scratch: work + 32 &* inner)
+    runLevels(plan, 0, work, scratch: rest)
     return work
   }
-  let second = work + 32 &* inner
+  let second = rest
   let scratch = second + 32 &* inner
   for p in 0..<plan.length {
     let z = work + 32 &* Int(plan.order[p])

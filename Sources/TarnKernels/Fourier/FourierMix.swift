@@ -15,85 +15,102 @@
 
 import TarnKernelInterface
 
-/// The token axis: rows `first ..< first + 32` of u, transposed.
+/// The token axis: the columns `columns` of u above, as rows of its transpose.
 ///
 /// - Parameters:
 ///   - x: `[n × d]`, one sequence.
-///   - first: a multiple of 32, at most d/2.
+///   - columns: from a multiple of 32, to a multiple of 32 or d/2 + 1.
 ///   - plan: of length n.
-///   - u: `[d/2 + 1 × n]`; `u[q, j]` is u[j, q] above. Rows past the last are left out.
-///   - workspace: a strip.
+///   - u: `[d/2 + 1 × n]`; `u[q, j]` is u[j, q] above.
+///   - workspace: a strip for each 32 columns.
 ///
-/// Columns q and q + 16 are the real and imaginary part of a lane. Cost: a read of the 64 columns of
-/// x that are folded, a transform, a write.
+/// Columns q and q + 16 of each 32 are the real and imaginary part of a lane. Cost: a read of the
+/// columns of x that are folded, a transform, a write. All strips are loaded row by row together,
+/// since a row may be a page of memory.
 func mixTokens(
-  _ x: MatrixView, from first: Int, _ plan: FourierPlanView, into u: MutableMatrixView,
+  _ x: MatrixView, columns: Range<Int>, _ plan: FourierPlanView, into u: MutableMatrixView,
   workspace: UnsafeMutablePointer<Float>
 ) {
   let n = x.rows
   let d = x.columns
-  let count = min(32, u.rows &- first)
+  let strip = FourierPlanView.stripStride(innerLength: plan.innerLength)
+  let rest = workspace + strip &* ((columns.count &+ 31) / 32)
   for p in 0..<n {
     let back = x.row(p)
     let ahead = x.row(p == 0 ? 0 : n &- p)
-    let z = workspace + 32 &* Int(plan.order[p])
-    (load(ahead + first, count) + mirrored(back, d, first, count)).store(z)
-    if count > 16 {
+    var z = workspace + 32 &* Int(plan.order[p])
+    var first = columns.lowerBound
+    while first < columns.upperBound {
+      let count = columns.upperBound &- first
+      (load(ahead + first, count) + mirrored(back, d, first, count)).store(z)
       (load(ahead + first + 16, count &- 16) + mirrored(back, d, first &+ 16, count &- 16))
         .store(z + 16)
-    } else {
-      Lanes.zero.store(z + 16)
+      z += strip
+      first &+= 32
     }
   }
-  let z = transformStrip(plan, workspace)
-  storeHartley(
-    UnsafePointer(z), n, scale: 0.25,
-    into: MutableMatrixView(u.row(first), rows: count, columns: n, rowStride: u.rowStride),
-    scratch: workspace + plan.stripCount)
+  storeHartleys(workspace, strip, plan, columns, scale: 0.25, into: u, rest: rest)
 }
 
-/// The hidden axis: rows `first ..< first + 32` of y, of those up to n/2, and their mirror images.
+/// The hidden axis: the rows `rows` of y, of those up to n/2, and their mirror images.
 ///
 /// - Parameters:
-///   - u: `[d/2 + 1 × n]` of ``mixTokens(_:from:_:into:workspace:)``.
-///   - first: a multiple of 32, at most n/2.
+///   - u: `[d/2 + 1 × n]` of ``mixTokens(_:columns:_:into:workspace:)``.
+///   - rows: from a multiple of 32, to a multiple of 32 or n/2 + 1.
 ///   - plan: of length d.
 ///   - y: `[n × d]`.
-///   - workspace: a strip.
+///   - workspace: a strip for each 32 rows.
 ///
-/// Rows j and j + 16 are the real and imaginary part of a lane. Cost: a read of 64 columns of u, a
-/// transform, a write of 64 rows.
+/// Rows j and j + 16 of each 32 are the real and imaginary part of a lane. Cost: a read of twice as
+/// many columns of u, a transform, a write of twice as many rows.
 func mixHidden(
-  _ u: MatrixView, from first: Int, _ plan: FourierPlanView, into y: MutableMatrixView,
+  _ u: MatrixView, rows: Range<Int>, _ plan: FourierPlanView, into y: MutableMatrixView,
   workspace: UnsafeMutablePointer<Float>
 ) {
   let n = y.rows
   let d = y.columns
-  let count = min(32, n / 2 &+ 1 &- first)
+  let strip = FourierPlanView.stripStride(innerLength: plan.innerLength)
+  let rest = workspace + strip &* ((rows.count &+ 31) / 32)
   for q in 0..<d {
-    let z = workspace + 32 &* Int(plan.order[q])
-    if q < u.rows {
-      load(u.row(q) + first, count).store(z)
-      load(u.row(q) + first + 16, count &- 16).store(z + 16)
-    } else {
-      mirrored(u.row(d &- q), n, first, count).store(z)
-      mirrored(u.row(d &- q), n, first &+ 16, count &- 16).store(z + 16)
+    var z = workspace + 32 &* Int(plan.order[q])
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let count = rows.upperBound &- first
+      if q < u.rows {
+        load(u.row(q) + first, count).store(z)
+        load(u.row(q) + first + 16, count &- 16).store(z + 16)
+      } else {
+        mirrored(u.row(d &- q), n, first, count).store(z)
+        mirrored(u.row(d &- q), n, first &+ 16, count &- 16).store(z + 16)
+      }
+      z += strip
+      first &+= 32
     }
   }
-  let z = transformStrip(plan, workspace)
-  storeHartley(
-    UnsafePointer(z), d, scale: 0.5,
-    into: MutableMatrixView(y.row(first), rows: count, columns: d, rowStride: y.rowStride),
-    scratch: workspace + plan.stripCount)
-  for j in max(1, first)..<max(1, first &+ count) where n &- j > j {
+  storeHartleys(workspace, strip, plan, rows, scale: 0.5, into: y, rest: rest)
+  for j in rows where j > 0 && n &- j > j {
     mirror(UnsafePointer(y.row(j)), into: y.row(n &- j), d)
   }
 }
 
-extension FourierPlanView {
-  /// Elements of the workspace before the scratch.
-  @inline(__always)
-  fileprivate var stripCount: Int { (chirp == nil ? 32 : 64) &* innerLength }
+/// Transforms each strip and stores it as the next 32 of the rows `rows` of the target.
+private func storeHartleys(
+  _ work: UnsafeMutablePointer<Float>, _ strip: Int, _ plan: FourierPlanView, _ rows: Range<Int>,
+  scale: Float, into target: MutableMatrixView, rest: UnsafeMutablePointer<Float>
+) {
+  // Behind the second strip of Bluestein's algorithm, if there is one.
+  let scratch = rest + (plan.chirp == nil ? 0 : strip)
+  var z = work
+  var first = rows.lowerBound
+  while first < rows.upperBound {
+    let last = min(first &+ 32, rows.upperBound)
+    let result = transformStrip(plan, z, rest: rest)
+    storeHartley(
+      UnsafePointer(result), plan.length, scale: scale, into: target[rows: first..<last],
+      scratch: scratch)
+    z += strip
+    first = last
+  }
 }
 
 /// `row[(n - first - i) mod n]` for lane i below `count`, else 0.

@@ -58,7 +58,8 @@ private func transformed(
     rows: n, columns: columns, gap: number % 2, at: placement(number + 1), imaginary)
   plan.withView { plan in
     let count = FourierPlanView.workspaceCount(
-      innerLength: plan.innerLength, isConvolution: plan.chirp != nil)
+      strips: (columns + 15) / 16, innerLength: plan.innerLength,
+      isConvolution: plan.chirp != nil)
     let workspace = GuardedMatrix(rows: 1, columns: count, at: placement(number + 2))
     execution.table.fourier.transform(re.target, im.target, plan, workspace.target.base)
     report.expectIntact(workspace, "fourier \(n) workspace \(execution.label)")
@@ -204,23 +205,26 @@ private func mixed(
   let source = GuardedMatrix(rows: n, columns: d, gap: number % 3, at: placement(number), x)
   let u = GuardedMatrix(rows: half, columns: n, gap: number % 2, at: placement(number + 1))
   let y = GuardedMatrix(rows: n, columns: d, gap: number % 4, at: placement(number + 2))
+  let together = 32 * (1 + number % 3)
   func workspace(_ plan: FourierPlanView) -> GuardedMatrix {
     let count = FourierPlanView.workspaceCount(
-      innerLength: plan.innerLength, isConvolution: plan.chirp != nil)
+      strips: together / 32, innerLength: plan.innerLength, isConvolution: plan.chirp != nil)
     return GuardedMatrix(rows: 1, columns: count, at: placement(number))
   }
   tokens.withView { plan in
-    for first in stride(from: 0, to: half, by: 32) {
+    for first in stride(from: 0, to: half, by: together) {
       let workspace = workspace(plan)
-      execution.table.fourier.mixTokens(source.view, first, plan, u.target, workspace.target.base)
+      execution.table.fourier.mixTokens(
+        source.view, first..<min(half, first + together), plan, u.target, workspace.target.base)
       report.expectIntact(workspace, "\(label), workspace")
     }
   }
   report.expectIntact(u, "\(label), u")
   columns.withView { plan in
-    for first in stride(from: 0, to: n / 2 + 1, by: 32) {
+    for first in stride(from: 0, to: n / 2 + 1, by: together) {
       let workspace = workspace(plan)
-      execution.table.fourier.mixHidden(u.view, first, plan, y.target, workspace.target.base)
+      execution.table.fourier.mixHidden(
+        u.view, first..<min(n / 2 + 1, first + together), plan, y.target, workspace.target.base)
       report.expectIntact(workspace, "\(label), workspace")
     }
   }
@@ -232,7 +236,8 @@ private func fourierMixMeetsBoundAndContract(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) throws {
   let sizes =
-    size == .quick ? [1, 2, 15, 16, 33, 64, 65] : [1, 2, 3, 15, 16, 17, 30, 31, 32, 33, 63, 64, 65]
+    size == .quick
+    ? [1, 2, 15, 16, 33, 64, 65] : [1, 2, 3, 15, 16, 17, 30, 31, 32, 33, 63, 64, 65]
   var number = 0
   for n in sizes + [127, 255] {
     for d in sizes + [97] {
@@ -263,7 +268,8 @@ private func longFourierMixMeetsTheBound(
     var y = try Matrix(rows: n, columns: d)
     try fourierMix(x, over: Ragged(lengths: [n]), into: &y, on: execution)
     let exact = fourierMixOracle(x.elements.map(Double.init), rows: n, columns: d)
-    let bound = try fourierMixErrorBound(FourierPlan(length: n), FourierPlan(length: d))
+    let bound =
+      try fourierMixErrorBound(FourierPlan(length: n), FourierPlan(length: d))
       * norm(exact)
     let error = norm(zip(y.elements, exact).map { Double($0) - $1 })
     report.expect(
@@ -330,8 +336,8 @@ private func fourierMixIsItsOwnTranspose(
           below[i] -= 0.5
           return loss(above) - loss(below)
         }
-        let bound = try
-          fourierMixErrorBound(FourierPlan(length: n), FourierPlan(length: d)) * norm(expected)
+        let bound =
+          try fourierMixErrorBound(FourierPlan(length: n), FourierPlan(length: d)) * norm(expected)
           + 1e-12 * Double(n * d)
         let error = norm(
           zip(dx.rows(sequences[s]).elements, expected).map { Double($0) - $1 })
@@ -390,7 +396,8 @@ private func fourierMixAgreesWithTheFixtures(
         x, over: Ragged(lengths: Array(repeating: n, count: batch)), into: &y, on: execution)
       let expected = try file.floats(of: after).map(Double.init)
       // The fixtures' own input and output are rounded to Float.
-      let bound = try norm(expected)
+      let bound =
+        try norm(expected)
         * (fourierMixErrorBound(FourierPlan(length: n), FourierPlan(length: d))
           + 2 * unitRoundoff)
       let error = norm(zip(y.elements, expected).map { Double($0) - $1 })
