@@ -62,4 +62,10 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "transpose": (0x1911_AAE5_3271_BC13, 0x1911_AAE5_3271_BC13),
   "float16 and back": (0x8024_7B3B_773B_31BD, 0x8024_7B3B_773B_31BD),
   "bfloat16 and back": (0xF5DC_0B12_F896_897B, 0xF5DC_0B12_F896_897B),
+  "fourier 60": (0xD0B5_75EE_1F1B_3427, 0x6B5A_824F_0CC3_1632),
+  "fourier 77": (0xF6C6_31D4_583A_5587, 0xF1C0_812E_A205_2D81),
+  "fourier 1024": (0xE514_6707_0763_46C4, 0xAC6E_01CF_FD74_BDDC),
+  "fourier 509": (0x3F10_1F6D_E402_0D4B, 0xBE33_2339_5A2F_5CB0),
+  "fourierMix 96": (0x6A25_64DC_27A9_F667, 0xA132_07D2_BF25_EF45),
+  "fourierMix 131": (0x8357_EC93_3DF7_CDCE, 0x2FD7_D688_C44E_23D7),
 ]

@@ -1,0 +1,83 @@
+// Arguments of the Fourier kernels.
+
+/// One level of a mixed-radix transform: `radix` transforms of `length` points become one.
+public struct FourierLevel: Sendable {
+  /// The radix r.
+  public var radix: Int
+  /// Points of each of the r transforms that are combined: m.
+  public var length: Int
+  /// Where the level's constants begin in the table.
+  ///
+  /// For a radix above 5 first the cosines and sines `2πi/r`, i = 0 ..< r, in pairs; then for each
+  /// k < m the pairs `e^(-2πi·kt/rm)`, t = 1 ..< r.
+  public var table: Int
+
+  /// A level of these members.
+  @inlinable @inline(__always)
+  public init(radix: Int, length: Int, table: Int) {
+    self.radix = radix
+    self.length = length
+    self.table = table
+  }
+}
+
+/// How a discrete Fourier transform of one length is computed.
+///
+/// Complex numbers of the tables are pairs: real part, imaginary part.
+///
+/// ## Safety
+/// The pointers must be readable for the counts that are named while the view is used.
+public struct FourierPlanView: @unchecked Sendable {
+  /// Points of the transform: n.
+  public var length: Int
+  /// Points of the mixed-radix transform inside: n, or those of Bluestein's convolution, `≥ 2n - 1`.
+  public var innerLength: Int
+  /// Levels, the outermost first.
+  public var levels: UnsafePointer<FourierLevel>
+  /// Number of levels.
+  public var levelCount: Int
+  /// `innerLength` entries: where point p is put before the butterflies.
+  public var order: UnsafePointer<Int32>
+  /// The constants of the levels.
+  public var table: UnsafePointer<Float>
+  /// `length` numbers `e^(-πi·k²/n)` and, after them, `innerLength` of the transformed chirp; nil
+  /// unless the length has a large prime factor.
+  public var chirp: UnsafePointer<Float>?
+
+  /// A view of a plan that the caller owns; nothing is copied or checked.
+  @inlinable @inline(__always)
+  public init(
+    length: Int, innerLength: Int, levels: UnsafePointer<FourierLevel>, levelCount: Int,
+    order: UnsafePointer<Int32>, table: UnsafePointer<Float>, chirp: UnsafePointer<Float>?
+  ) {
+    self.length = length
+    self.innerLength = innerLength
+    self.levels = levels
+    self.levelCount = levelCount
+    self.order = order
+    self.table = table
+    self.chirp = chirp
+  }
+
+  /// The largest prime that is a radix.
+  @inlinable @inline(__always)
+  public static var largestRadix: Int { 31 }
+
+  /// Elements of scratch behind the strips: two blocks of 16 × 16, or the largest radix.
+  @inlinable @inline(__always)
+  public static var scratchCount: Int { 1024 }
+
+  /// Elements from one strip to the next: the points, and a cache line, so that equal points of
+  /// several strips do not meet in one set of the cache.
+  @inlinable @inline(__always)
+  public static func stripStride(innerLength: Int) -> Int { 32 &* innerLength &+ 16 }
+
+  /// Elements of workspace that a kernel takes for such a plan and so many strips.
+  ///
+  /// Each strip is sixteen complex columns; one more for Bluestein's algorithm, and scratch.
+  @inlinable @inline(__always)
+  public static func workspaceCount(strips: Int, innerLength: Int, isConvolution: Bool) -> Int {
+    (isConvolution ? strips &+ 1 : strips) &* stripStride(innerLength: innerLength)
+      &+ scratchCount
+  }
+}

@@ -1,0 +1,89 @@
+// Complex transforms down the columns of a matrix. Touches pointers.
+
+import TarnKernelInterface
+
+/// `z[k, j] = Σ_p z[p, j]·e^(-2πi·kp/n)` for every column j of `z = real + i·imaginary`, in place.
+///
+/// Each sixteen columns are copied to a strip, transformed and copied back; the strips row by row
+/// together, since a row may be a page of memory.
+///
+/// - Parameters:
+///   - real: `[n × columns]`.
+///   - imaginary: `[n × columns]`, distinct from `real`. Exchanged with it: the inverse transform.
+///   - plan: of length n.
+///   - workspace: a strip for each sixteen columns.
+///
+/// Cost: a read and a write of both, and the transform of each strip. A column has the same bits
+/// whatever lies beside it.
+func transformColumns(
+  real: MutableMatrixView, imaginary: MutableMatrixView, _ plan: FourierPlanView,
+  workspace: UnsafeMutablePointer<Float>
+) {
+  let columns = real.columns
+  let strip = FourierPlanView.stripStride(innerLength: plan.innerLength)
+  let rest = workspace + strip &* ((columns &+ 15) / 16)
+  for p in 0..<plan.length {
+    var z = workspace + 32 &* Int(plan.order[p])
+    var first = 0
+    while first < columns {
+      load(real.row(p) + first, columns &- first).store(z)
+      load(imaginary.row(p) + first, columns &- first).store(z + 16)
+      z += strip
+      first &+= 16
+    }
+  }
+  if plan.chirp == nil {
+    var z = workspace
+    while z < rest {
+      _ = transformStrip(plan, z, rest: rest)
+      z += strip
+    }
+    storeColumns(workspace, strip, plan.length, real: real, imaginary: imaginary)
+    return
+  }
+  // Bluestein's algorithm leaves the result in the one strip that all share.
+  var z = workspace
+  var first = 0
+  while first < columns {
+    let count = min(16, columns &- first)
+    storeColumns(
+      transformStrip(plan, z, rest: rest), strip, plan.length,
+      real: MutableMatrixView(
+        real.base + first, rows: real.rows, columns: count, rowStride: real.rowStride),
+      imaginary: MutableMatrixView(
+        imaginary.base + first, rows: imaginary.rows, columns: count,
+        rowStride: imaginary.rowStride))
+    z += strip
+    first &+= 16
+  }
+}
+
+/// Copies strips back, row by row.
+private func storeColumns(
+  _ z: UnsafePointer<Float>, _ strip: Int, _ n: Int, real: MutableMatrixView,
+  imaginary: MutableMatrixView
+) {
+  let columns = real.columns
+  for k in 0..<n {
+    var z = z + 32 &* k
+    var first = 0
+    while first < columns {
+      let value = ComplexLanes(z)
+      if columns &- first >= 16 {
+        value.re.store(real.row(k) + first)
+        value.im.store(imaginary.row(k) + first)
+      } else {
+        value.re.store(real.row(k) + first, count: columns &- first)
+        value.im.store(imaginary.row(k) + first, count: columns &- first)
+      }
+      z += strip
+      first &+= 16
+    }
+  }
+}
+
+/// `count` elements, at most sixteen and at least none; the other lanes 0.
+@inline(__always)
+func load(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
+  count >= 16 ? Lanes(p) : count > 0 ? Lanes(p, count: count, fill: 0) : Lanes.zero
+}
