@@ -116,7 +116,8 @@ private func measure(
     bodies.append { probe.read(4 * k * n) }
   }
   var times = InterleavedTimes(
-    settings, pauses: settings.threads > 1 && !rivals.isEmpty, shortest: settings.threads > 1 ? 0.04 : 0.004)
+    settings, pauses: settings.threads > 1 && !rivals.isEmpty,
+    shortest: settings.threads > 1 ? 0.04 : 0.004)
   try times.measure(bodies)
   return RivalTimes(times: times, peakOperations: operations)
 }

@@ -12,6 +12,8 @@ package enum Measurement: String, CaseIterable, Sendable {
   case rows
   /// Pooling, windows, top-k, Fourier transforms.
   case pooling
+  /// Chains of operations pass by pass, and joined.
+  case fusion
   /// PoNet-base over the length.
   case models
   /// PoNet-base: peak memory over the length.
@@ -167,6 +169,7 @@ private func measure(
   if !groups.isEmpty { results.rows += try benchmarkKernels(groups, settings, output) }
   if measurements.contains(.matmul) { results.rows += try benchmarkMatmul(settings, output) }
   if measurements.contains(.rivals) { results.rows += try benchmarkRivals(settings, output) }
+  if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }
   if measurements.contains(.models) { results.rows += try benchmarkPoNet(settings, output) }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
 }

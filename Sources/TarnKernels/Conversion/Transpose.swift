@@ -91,25 +91,30 @@ private func transposedInQuarters(_ x: Four) -> Four {
 
 /// `target[i, j] = source[j, i]` for 16 × 16 elements; rows of the source from `rows` on count as 0.
 ///
+/// Only the first `written` rows of the target are written.
+///
 /// ## Safety
 /// Readable: `source[j·stride + 0 ..< 16]` for j < rows. Writable: `target[i·targetStride + 0 ..< 16]`
-/// for i < 16.
+/// for i < written; distinct from the source.
 func transposeBlock(
-  _ source: UnsafePointer<Float>, _ stride: Int, rows: Int,
-  into target: UnsafeMutablePointer<Float>, _ targetStride: Int
+  _ source: UnsafePointer<Float>, _ stride: Int, rows: Int = 16,
+  into target: UnsafeMutablePointer<Float>, _ targetStride: Int, written: Int = 16
 ) {
   @inline(__always) func load(_ j: Int) -> Lanes {
     j < rows ? Lanes(source + j &* stride) : Lanes.zero
   }
   // Vector c then holds in its quarter q what belongs into row 4·q + c: four elements, which are stored
   // from there. Joining them in registers takes fewer stores, but the compiler makes 231 shuffles of it.
+  @inline(__always) func storeQuarter(_ x: SIMD4<Float>, _ i: Int, _ j: Int) {
+    if i < written { store4(x, target + i &* targetStride + j) }
+  }
   @inline(__always) func store(_ x: Lanes, _ c: Int, _ j: Int) {
     let low = x.lowHalf
     let high = x.highHalf
-    store4(low.lowHalf, target + c &* targetStride + j)
-    store4(low.highHalf, target + (c &+ 4) &* targetStride + j)
-    store4(high.lowHalf, target + (c &+ 8) &* targetStride + j)
-    store4(high.highHalf, target + (c &+ 12) &* targetStride + j)
+    storeQuarter(low.lowHalf, c, j)
+    storeQuarter(low.highHalf, c &+ 4, j)
+    storeQuarter(high.lowHalf, c &+ 8, j)
+    storeQuarter(high.highHalf, c &+ 12, j)
   }
   var j = 0
   while j < 16 {
