@@ -21,7 +21,7 @@ func benchmarkFusion(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) t
   let d = settings.isQuick ? 48 : 768
   output.line("joined passes, one thread, \(execution.instructionSet.rawValue); ms, medians")
   output.line(
-    column("chain", 30) + column("shape", 12) + "  tile    apart   joined  ratio   product alone")
+    column("chain", 38) + column("shape", 12) + "  tile    apart   joined  ratio   product alone")
   var rows: [Row] = []
   for n in settings.isQuick ? [70] : [512, 4096, 16384] {
     for chain in try fusionCases(rows: n, columns: d, on: execution) {
@@ -40,7 +40,7 @@ func benchmarkFusion(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) t
       let medians = times.medians
       for (i, tile) in chain.tiles.enumerated() {
         output.line(
-          column(name, 30) + column("\(n)x\(d)", 12)
+          column(name, 38) + column("\(n)x\(d)", 12)
             + (chain.tiles.count > 1 ? fixed(Double(tile), 0, width: 6) : "     -")
             + fixed(medians[0] * 1e3, 2, width: 9) + fixed(medians[i + 1] * 1e3, 2, width: 9)
             + fixed(medians[0] / medians[i + 1], 2, width: 7)
