@@ -29,6 +29,7 @@ package struct ComplexDouble {
 /// - Parameters:
 ///   - k: at least 0 and below 2⁵⁹.
 ///   - n: at least 1.
+/// - Returns: the two parts.
 package func unitRoot(_ k: Int, of n: Int) -> (cosine: Double, sine: Double) {
   let eighths = (k % n) * 8
   let octant = eighths / n

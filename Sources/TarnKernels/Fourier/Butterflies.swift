@@ -40,22 +40,22 @@ func transformStrip(
   let scratch = second + 32 &* inner
   for p in 0..<plan.length {
     let z = work + 32 &* Int(plan.order[p])
-    ComplexLanes(z, times: chirp + 2 &* p).store(z)
+    store(complex(z, times: chirp + 2 &* p), z)
   }
   for p in plan.length..<inner {
-    ComplexLanes(Lanes.zero, Lanes.zero).store(work + 32 &* Int(plan.order[p]))
+    store((Lanes.zero, Lanes.zero), work + 32 &* Int(plan.order[p]))
   }
   runLevels(plan, 0, work, scratch: scratch)
   // The inverse transform is the forward one with real and imaginary parts exchanged.
   let spectrum = chirp + 2 &* plan.length
   for k in 0..<inner {
-    let product = ComplexLanes(work + 32 &* k, times: spectrum + 2 &* k)
-    product.swapped.store(second + 32 &* Int(plan.order[k]))
+    let z = complex(work + 32 &* k, times: spectrum + 2 &* k)
+    store(swapped(z), second + 32 &* Int(plan.order[k]))
   }
   runLevels(plan, 0, second, scratch: scratch)
   for k in 0..<plan.length {
     let z = second + 32 &* k
-    ComplexLanes(z).swapped.times(chirp + 2 &* k).store(z)
+    store(product(swapped(complex(z)), chirp + 2 &* k), z)
   }
   return second
 }
@@ -104,18 +104,18 @@ private func radix2(
 ) {
   let step = 32 &* m
   @inline(__always) func butterfly(_ p: UnsafeMutablePointer<Float>, _ b: ComplexLanes) {
-    let a = ComplexLanes(p)
-    (a + b).store(p)
-    (a - b).store(p + step)
+    let a = complex(p)
+    store(a + b, p)
+    store(a - b, p + step)
   }
   var base = z
   let end = z + 32 &* count
   while base < end {
-    butterfly(base, ComplexLanes(base + step))
+    butterfly(base, complex(base + step))
     var p = base + 32
     var t = w + 2
     for _ in 1..<m {
-      butterfly(p, ComplexLanes(p + step, times: t))
+      butterfly(p, complex(p + step, times: t))
       p += 32
       t += 2
     }
@@ -133,23 +133,23 @@ private func radix3(
   @inline(__always) func butterfly(
     _ p: UnsafeMutablePointer<Float>, _ b: ComplexLanes, _ c: ComplexLanes
   ) {
-    let a = ComplexLanes(p)
+    let a = complex(p)
     let t = b + c
     let d = b - c
-    let e = t.timesPlus(half, a)
-    (a + t).store(p)
-    d.timesMinusI(sine, e).store(p + step)
-    d.timesPlusI(sine, e).store(p + 2 &* step)
+    let e = timesPlus(t, half, a)
+    store(a + t, p)
+    store(timesMinusI(d, sine, e), p + step)
+    store(timesPlusI(d, sine, e), p + 2 &* step)
   }
   var base = z
   let end = z + 32 &* count
   while base < end {
-    butterfly(base, ComplexLanes(base + step), ComplexLanes(base + 2 &* step))
+    butterfly(base, complex(base + step), complex(base + 2 &* step))
     var p = base + 32
     var t = w + 4
     for _ in 1..<m {
       butterfly(
-        p, ComplexLanes(p + step, times: t), ComplexLanes(p + 2 &* step, times: t + 2))
+        p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2))
       p += 32
       t += 4
     }
@@ -165,28 +165,28 @@ private func radix4(
   @inline(__always) func butterfly(
     _ p: UnsafeMutablePointer<Float>, _ b: ComplexLanes, _ c: ComplexLanes, _ d: ComplexLanes
   ) {
-    let a = ComplexLanes(p)
+    let a = complex(p)
     let e = a + c
     let f = a - c
     let g = b + d
     let h = b - d
-    (e + g).store(p)
-    ComplexLanes(f.re + h.im, f.im - h.re).store(p + step)
-    (e - g).store(p + 2 &* step)
-    ComplexLanes(f.re - h.im, f.im + h.re).store(p + 3 &* step)
+    store(e + g, p)
+    store((f.re + h.im, f.im - h.re), p + step)
+    store(e - g, p + 2 &* step)
+    store((f.re - h.im, f.im + h.re), p + 3 &* step)
   }
   var base = z
   let end = z + 32 &* count
   while base < end {
     butterfly(
-      base, ComplexLanes(base + step), ComplexLanes(base + 2 &* step),
-      ComplexLanes(base + 3 &* step))
+      base, complex(base + step), complex(base + 2 &* step),
+      complex(base + 3 &* step))
     var p = base + 32
     var t = w + 6
     for _ in 1..<m {
       butterfly(
-        p, ComplexLanes(p + step, times: t), ComplexLanes(p + 2 &* step, times: t + 2),
-        ComplexLanes(p + 3 &* step, times: t + 4))
+        p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2),
+        complex(p + 3 &* step, times: t + 4))
       p += 32
       t += 6
     }
@@ -207,31 +207,31 @@ private func radix5(
     _ p: UnsafeMutablePointer<Float>, _ b: ComplexLanes, _ c: ComplexLanes, _ d: ComplexLanes,
     _ e: ComplexLanes
   ) {
-    let a = ComplexLanes(p)
+    let a = complex(p)
     let t1 = b + e
     let t2 = c + d
     let d1 = b - e
     let d2 = c - d
-    let m1 = t2.timesPlus(cos2, t1.timesPlus(cos1, a))
-    let m2 = t2.timesPlus(cos1, t1.timesPlus(cos2, a))
-    ((a + t1) + t2).store(p)
-    d2.timesMinusI(sin2, d1.timesMinusI(sin1, m1)).store(p + step)
-    d2.timesPlusI(sin1, d1.timesMinusI(sin2, m2)).store(p + 2 &* step)
-    d2.timesMinusI(sin1, d1.timesPlusI(sin2, m2)).store(p + 3 &* step)
-    d2.timesPlusI(sin2, d1.timesPlusI(sin1, m1)).store(p + 4 &* step)
+    let m1 = timesPlus(t2, cos2, timesPlus(t1, cos1, a))
+    let m2 = timesPlus(t2, cos1, timesPlus(t1, cos2, a))
+    store((a + t1) + t2, p)
+    store(timesMinusI(d2, sin2, timesMinusI(d1, sin1, m1)), p + step)
+    store(timesPlusI(d2, sin1, timesMinusI(d1, sin2, m2)), p + 2 &* step)
+    store(timesMinusI(d2, sin1, timesPlusI(d1, sin2, m2)), p + 3 &* step)
+    store(timesPlusI(d2, sin2, timesPlusI(d1, sin1, m1)), p + 4 &* step)
   }
   var base = z
   let end = z + 32 &* count
   while base < end {
     butterfly(
-      base, ComplexLanes(base + step), ComplexLanes(base + 2 &* step),
-      ComplexLanes(base + 3 &* step), ComplexLanes(base + 4 &* step))
+      base, complex(base + step), complex(base + 2 &* step),
+      complex(base + 3 &* step), complex(base + 4 &* step))
     var p = base + 32
     var t = w + 8
     for _ in 1..<m {
       butterfly(
-        p, ComplexLanes(p + step, times: t), ComplexLanes(p + 2 &* step, times: t + 2),
-        ComplexLanes(p + 3 &* step, times: t + 4), ComplexLanes(p + 4 &* step, times: t + 6))
+        p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2),
+        complex(p + 3 &* step, times: t + 4), complex(p + 4 &* step, times: t + 6))
       p += 32
       t += 8
     }
@@ -259,33 +259,34 @@ private func oddRadix(
     var p = base
     var t = w + 2 &* r
     for k in 0..<m {
-      let a = ComplexLanes(p)
+      let a = complex(p)
       var first = a
       for j in 1...pairs {
-        var b = ComplexLanes(p + j &* step)
-        var c = ComplexLanes(p + (r &- j) &* step)
+        var b = complex(p + j &* step)
+        var c = complex(p + (r &- j) &* step)
         if k > 0 {
-          b = b.times(t + 2 &* (j &- 1))
-          c = c.times(t + 2 &* (r &- j &- 1))
+          b = product(b, t + 2 &* (j &- 1))
+          c = product(c, t + 2 &* (r &- j &- 1))
         }
-        (b + c).store(sums + 32 &* (j &- 1))
-        (b - c).store(differences + 32 &* (j &- 1))
+        store(b + c, sums + 32 &* (j &- 1))
+        store(b - c, differences + 32 &* (j &- 1))
         first = first + (b + c)
       }
-      first.store(p)
+      store(first, p)
       for i in 1...pairs {
         var even = a
-        var odd = ComplexLanes(Lanes.zero, Lanes.zero)
+        var odd: ComplexLanes = (Lanes.zero, Lanes.zero)
         var turn = 0
         for j in 0..<pairs {
           turn &+= i
           if turn >= r { turn &-= r }
-          even = ComplexLanes(sums + 32 &* j).timesPlus(Lanes.broadcast(roots[2 &* turn]), even)
-          odd = ComplexLanes(differences + 32 &* j)
-            .timesPlus(Lanes.broadcast(roots[2 &* turn &+ 1]), odd)
+          let cosine = Lanes.broadcast(roots[2 &* turn])
+          let sine = Lanes.broadcast(roots[2 &* turn &+ 1])
+          even = timesPlus(complex(sums + 32 &* j), cosine, even)
+          odd = timesPlus(complex(differences + 32 &* j), sine, odd)
         }
-        ComplexLanes(even.re + odd.im, even.im - odd.re).store(p + i &* step)
-        ComplexLanes(even.re - odd.im, even.im + odd.re).store(p + (r &- i) &* step)
+        store((even.re + odd.im, even.im - odd.re), p + i &* step)
+        store((even.re - odd.im, even.im + odd.re), p + (r &- i) &* step)
       }
       p += 32
       t += 2 &* (r &- 1)

@@ -161,14 +161,15 @@ private func storeHartley(
 ) {
   let scale = Lanes.broadcast(scale)
   @inline(__always) func hartley(_ j: Int) -> ComplexLanes {
-    let a = ComplexLanes(z + 32 &* j)
-    let b = ComplexLanes(z + 32 &* (j == 0 ? 0 : n &- j))
-    return ComplexLanes(
-      ((a.re + b.re) - (a.im - b.im)) * scale, ((a.im + b.im) + (a.re - b.re)) * scale)
+    let a = complex(z + 32 &* j)
+    let b = complex(z + 32 &* (j == 0 ? 0 : n &- j))
+    return (
+      ((a.re + b.re) - (a.im - b.im)) * scale, ((a.im + b.im) + (a.re - b.re)) * scale
+    )
   }
   if n < 16 {
     for j in 0..<n {
-      hartley(j).store(scratch)
+      store(hartley(j), scratch)
       for i in 0..<target.rows { target.row(i)[j] = scratch[i] }
     }
     return

@@ -68,7 +68,7 @@ private func storeColumns(
     var z = z + 32 &* k
     var first = 0
     while first < columns {
-      let value = ComplexLanes(z)
+      let value = complex(z)
       if columns &- first >= 16 {
         value.re.store(real.row(k) + first)
         value.im.store(imaginary.row(k) + first)
