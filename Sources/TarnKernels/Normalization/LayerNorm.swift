@@ -17,8 +17,10 @@ import TarnKernelInterface
 ///   - epsilon: ε, added to the variance.
 ///   - y: `[rows × d]`. May be `x` or `residual`, element for element.
 ///
-/// Rows go in a pipeline of three stages: while a row is normalised, the next one's squared distances
-/// and the sum of the one after it are taken, in one loop. So memory does not wait for arithmetic.
+/// With a residual rows go in a pipeline of three stages: while a row is normalised, the next one's
+/// squared distances and the sum of the one after it are taken, in one loop. Without one, whose reads
+/// from memory are slower when they are mixed with writes, two rows go together, so that the sums of one
+/// are joined while the other is read.
 ///
 /// Cost: one read, one write; bound by memory. NaN or ∞ in a row makes that row NaN, and no other. A row
 /// whose values equal their mean gives `bias`, or NaN if ε is 0. If the sum of squares overflows but the
@@ -29,25 +31,37 @@ func layerNorm(
 ) {
   let d = x.columns
   guard d > 0, x.rows > 0 else { return }
-  // What is normalised: with a residual the sum, which the first pass leaves in y.
-  let v = residual == nil ? x : y.readOnly
+  guard let residual else {
+    var i = 0
+    while i < x.rows {
+      let isPair = i &+ 1 < x.rows
+      let mean0 = mean(x.row(i), count: d)
+      let mean1 = isPair ? mean(x.row(i &+ 1), count: d) : 0
+      let rstd0 = reciprocalDeviation(x.row(i), mean: mean0, epsilon: epsilon, count: d)
+      if isPair {
+        let rstd1 = reciprocalDeviation(x.row(i &+ 1), mean: mean1, epsilon: epsilon, count: d)
+        normalize(x.row(i), mean0, rstd0, into: y.row(i), gain: gain, bias: bias, count: d)
+        normalize(
+          x.row(i &+ 1), mean1, rstd1, into: y.row(i &+ 1), gain: gain, bias: bias, count: d)
+      } else {
+        normalize(x.row(i), mean0, rstd0, into: y.row(i), gain: gain, bias: bias, count: d)
+      }
+      i &+= 2
+    }
+    return
+  }
+  // What is normalised is the sum, which the first stage leaves in y.
+  let v = y.readOnly
   let last = x.rows &- 1
-  var current = mean(x.row(0), residual?.row(0), sumInto: y.row(0), count: d)
+  var current = mean(x.row(0), residual.row(0), sumInto: y.row(0), count: d)
   var rstd = reciprocalDeviation(v.row(0), mean: current, epsilon: epsilon, count: d)
   var next: Float = 0
-  if last >= 1 { next = mean(x.row(1), residual?.row(1), sumInto: y.row(1), count: d) }
+  if last >= 1 { next = mean(x.row(1), residual.row(1), sumInto: y.row(1), count: d) }
   var i = 0
   while i &+ 2 <= last {
-    let sums: (Float, Float)
-    if let residual {
-      sums = step(
-        v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, squares: v.row(i &+ 1),
-        next, sums: x.row(i &+ 2), residual.row(i &+ 2), into: y.row(i &+ 2), count: d)
-    } else {
-      sums = step(
-        v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, squares: v.row(i &+ 1),
-        next, sums: x.row(i &+ 2), count: d)
-    }
+    let sums = step(
+      v.row(i), current, rstd, into: y.row(i), gain: gain, bias: bias, squares: v.row(i &+ 1),
+      next, sums: x.row(i &+ 2), residual.row(i &+ 2), into: y.row(i &+ 2), count: d)
     rstd = 1 / (sums.0 / Float(d) + epsilon).squareRoot()
     current = next
     next = sums.1 / Float(d)
@@ -60,16 +74,13 @@ func layerNorm(
   }
 }
 
-/// The mean of `x + residual`, which is stored, or of `x`.
+/// The mean of `x + residual`, which is stored.
 private func mean(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?,
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>,
   sumInto v: UnsafeMutablePointer<Float>, count: Int
 ) -> Float {
-  if let residual {
-    @inline(__always) func plus(_ a: Lanes, _ b: Lanes) -> Lanes { a + b }
-    return mapAndSum(x, residual, into: v, count: count, plus) / Float(count)
-  }
-  return mean(x, count: count)
+  @inline(__always) func plus(_ a: Lanes, _ b: Lanes) -> Lanes { a + b }
+  return mapAndSum(x, residual, into: v, count: count, plus) / Float(count)
 }
 
 /// The mean of a row.
@@ -124,30 +135,6 @@ private func step(
     let sum = Lanes(x + i, count: rest, fill: 0) + Lanes(residual + i, count: rest, fill: 0)
     sum.store(target + i, count: rest)
     let distance = Lanes(w + i, count: rest, fill: 0) - n
-    normalize(v + i, mean, rstd, into: y + i, gain: gain + i, bias: bias + i, count: rest)
-    return (distance * distance, sum)
-  }
-  return sumsOfVectors(count: count, vector, tail: tail)
-}
-
-/// The same without a residual.
-private func step(
-  _ v: UnsafePointer<Float>, _ mean: Float, _ rstd: Float, into y: UnsafeMutablePointer<Float>,
-  gain: UnsafePointer<Float>, bias: UnsafePointer<Float>, squares w: UnsafePointer<Float>,
-  _ meanOfW: Float, sums x: UnsafePointer<Float>, count: Int
-) -> (Float, Float) {
-  let m = Lanes(repeating: mean)
-  let r = Lanes(repeating: rstd)
-  let n = Lanes(repeating: meanOfW)
-  @inline(__always) func vector(_ i: Int) -> (Lanes, Lanes) {
-    let distance = Lanes(w + i) - n
-    let sum = Lanes(x + i)
-    multiplyAdd((Lanes(v + i) - m) * r, Lanes(gain + i), Lanes(bias + i)).store(y + i)
-    return (distance * distance, sum)
-  }
-  @inline(__always) func tail(_ i: Int, _ rest: Int) -> (Lanes, Lanes) {
-    let distance = Lanes(w + i, count: rest, fill: 0) - n
-    let sum = Lanes(x + i, count: rest, fill: 0)
     normalize(v + i, mean, rstd, into: y + i, gain: gain + i, bias: bias + i, count: rest)
     return (distance * distance, sum)
   }

@@ -11,8 +11,8 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// A row is divided while the exponentials of the next are computed: the divider and the multipliers
-/// work side by side. Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For
+/// While the exponentials of a row are computed the row before is divided and the row after is searched
+/// for its maximum: divider, multipliers and memory work side by side. Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For
 /// s > 0, -∞ gives 0; a row of -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read,
 /// one write, one exponential an element; bound by arithmetic.
 func softmax(
@@ -28,11 +28,11 @@ func softmax(
   var m = maximum(x.row(0), scale: scale, count: count(0))
   for i in 0..<x.rows {
     let row = y.row(i)
-    let next =
-      i &+ 1 < x.rows ? maximum(x.row(i &+ 1), scale: scale, count: count(i &+ 1)) : 0
-    let total = exponentials(
+    let isLast = i &+ 1 == x.rows
+    let (total, next) = exponentials(
       x.row(i), scale: scale, minus: m, into: row, count: count(i),
-      dividing: waiting, count: waitingCount, by: waitingTotal)
+      dividing: waiting, count: waitingCount, by: waitingTotal,
+      searching: x.row(isLast ? i : i &+ 1), count: isLast ? 0 : count(i &+ 1))
     if count(i) < x.columns {
       map(row + count(i), into: row + count(i), count: x.columns &- count(i), cleared)
     }
@@ -46,16 +46,13 @@ func softmax(
 
 /// The largest `s·x[i]`; -∞ for an empty row.
 ///
-/// NaN counts as nothing. That is |s| times the largest x, with the sign of s: rounding keeps the order. Of two zeros either.
-/// Four maxima go side by side, since one waits for the one before.
+/// NaN counts as nothing. That is |s| times the largest ±x, with the sign of s: rounding keeps the order.
+/// Of two zeros either. Four maxima go side by side, since one waits for the one before.
 func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
   guard count > 0 else { return -.infinity }
   let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
   let lowest = Lanes(repeating: -.infinity)
-  @inline(__always) func larger(_ m: Lanes, _ x: Lanes) -> Lanes {
-    let x = unsafeBitCast(unsafeBitCast(x, to: SIMD16<UInt32>.self) ^ sign, to: Lanes.self)
-    return m.replacing(with: x, where: x .> m)
-  }
+  @inline(__always) func larger(_ m: Lanes, _ x: Lanes) -> Lanes { largerWithSign(m, x, sign) }
   var m0 = lowest
   var m1 = lowest
   var m2 = lowest
@@ -79,22 +76,33 @@ func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
   return m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum() * scale.magnitude
 }
 
+/// The larger of `m` and ±x, whose sign bit is that of `sign`; m for NaN.
+@inline(__always)
+private func largerWithSign(_ m: Lanes, _ x: Lanes, _ sign: SIMD16<UInt32>) -> Lanes {
+  let x = unsafeBitCast(unsafeBitCast(x, to: SIMD16<UInt32>.self) ^ sign, to: Lanes.self)
+  return m.replacing(with: x, where: x .> m)
+}
+
 /// `y[i] = exp(s·x[i] - m)`, the sum of the y[i] in the order of Rows.swift; and on the way
-/// `z[i] = z[i] / divisor`.
+/// `z[i] = z[i] / divisor`, and the largest `s·w[i]`.
 ///
 /// `m` is the largest s·x. Results that would be denormal are 0 (``expNonPositive(_:)``); m = ±∞ or a
-/// NaN makes at least the sum NaN. `y` may be `x`; `z` is distinct from both, or empty.
+/// NaN makes at least the sum NaN. `y` may be `x`; `z` and `w` are other rows, or empty.
 private func exponentials(
   _ x: UnsafePointer<Float>, scale: Float, minus m: Float, into y: UnsafeMutablePointer<Float>,
-  count: Int, dividing z: UnsafeMutablePointer<Float>, count zCount: Int, by divisor: Float
-) -> Float {
+  count: Int, dividing z: UnsafeMutablePointer<Float>, count zCount: Int, by divisor: Float,
+  searching w: UnsafePointer<Float>, count wCount: Int
+) -> (sum: Float, maximum: Float) {
   let factor = Lanes(repeating: scale)
+  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
   let shift = Lanes(repeating: m)
   let norm = Lanes(repeating: divisor)
+  var largest = Lanes(repeating: -.infinity)
   @inline(__always) func vector(_ i: Int) -> Lanes {
     let value = expNonPositive(Lanes(x + i) * factor - shift)
     value.store(y + i)
     if i &+ 16 <= zCount { (Lanes(UnsafePointer(z + i)) / norm).store(z + i) }
+    if i &+ 16 <= wCount { largest = largerWithSign(largest, Lanes(w + i), sign) }
     return value
   }
   @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
@@ -103,9 +111,12 @@ private func exponentials(
     return value
   }
   let total = sumOfVectors(count: count, vector, tail: tail)
-  let done = min(count, zCount) & ~15
-  divide(z + done, by: divisor, count: zCount &- done)
-  return total
+  let divided = min(count, zCount) & ~15
+  divide(z + divided, by: divisor, count: zCount &- divided)
+  let searched = min(count, wCount) & ~15
+  let rest = maximum(w + searched, scale: scale, count: wCount &- searched)
+  if searched == 0 { return (total, rest) }
+  return (total, rest.maximum(largest.joinedMaximum() * scale.magnitude))
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.
