@@ -8,6 +8,7 @@ struct Benchmarks {
     TarnBenchmarks matmul            share of the measured FMA peak, each instruction set
     TarnBenchmarks rivals            matmul against other libraries, given by --blas
     TarnBenchmarks kernels           row and pooling kernels: share of copy bandwidth or peak
+    TarnBenchmarks topk              soft top-k at n = 1k ... 64k: growth with length
     TarnBenchmarks ponet             PoNet-base over n = 512 ... 16384, one and two threads
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
     TarnBenchmarks all               everything
@@ -77,7 +78,8 @@ struct Benchmarks {
         i += 1
         guard i < arguments.count else { return usage("--json needs a file") }
         settings.jsonPath = arguments[i]
-      case let name where ["matmul", "rivals", "kernels", "ponet", "memory", "all"].contains(name):
+      case let name
+      where ["matmul", "rivals", "kernels", "topk", "ponet", "memory", "all"].contains(name):
         names.append(name)
       case let other: return usage("unknown argument \(other)")
       }
@@ -88,6 +90,7 @@ struct Benchmarks {
     if !names.isDisjoint(with: ["matmul", "all"]) { rows += try benchmarkMatmul(settings) }
     if !names.isDisjoint(with: ["rivals", "all"]) { rows += try benchmarkRivals(settings) }
     if !names.isDisjoint(with: ["kernels", "all"]) { rows += try benchmarkKernels(settings) }
+    if !names.isDisjoint(with: ["topk", "all"]) { rows += try benchmarkTopK(settings) }
     if !names.isDisjoint(with: ["ponet", "all"]) { rows += try benchmarkPoNet(settings) }
     if !names.isDisjoint(with: ["memory", "all"]) { rows += try benchmarkMemory(settings) }
     if let path = settings.jsonPath { try writeJSON(rows, to: path) }
