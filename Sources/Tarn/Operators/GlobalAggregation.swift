@@ -14,9 +14,9 @@ public struct AggregationKeys: Sendable {
   /// Columns of the input: d = heads · e.
   public var columns: Int { heads * headSize }
 
-  fileprivate let fold: [PackedMatrix]
-  fileprivate let project: [PackedMatrix]
-  fileprivate let bias: Matrix
+  let fold: [PackedMatrix]
+  let project: [PackedMatrix]
+  let bias: Matrix
 
   /// Packs a key projection.
   ///
@@ -106,33 +106,8 @@ public func globalAggregation(
   let kernels = execution.table
 
   // u: a row of heads · d for each sequence.
-  var scaled = queries
-  let scale = 1 / Float(keys.headSize).squareRoot()
-  scaled.withMutableView { view in
-    for i in 0..<view.rows {
-      let row = unsafe view.row(i)
-      for j in 0..<d { unsafe row[j] *= scale }
-    }
-  }
   var u = try Matrix(rows: sequences.count, columns: heads * d)
-  scaled.withView { q in
-    u.withMutableView { u in
-      execution.forEach(heads) { h in
-        keys.fold[h].withView { fold in
-          unsafe withMatmulWorkspace { workspace in
-            // SAFETY: head h reads its e columns of q and writes its d columns of u.
-            let a = unsafe MatrixView(
-              q.base + h * keys.headSize, rows: q.rows, columns: keys.headSize,
-              rowStride: q.rowStride)
-            let c = unsafe MutableMatrixView(
-              u.base + h * d, rows: u.rows, columns: d, rowStride: u.rowStride)
-            unsafe kernels.matmul.multiply(
-              a, fold, 0..<fold.panelCount, false, EpilogueView(), c, workspace)
-          }
-        }
-      }
-    }
-  }
+  foldHeads(scaledQueries(queries, keys), keys, into: &u, at: 0, execution)
 
   var z = try Matrix(rows: sequences.count, columns: heads * d)
   var top = try Matrix(rows: sequences.count, columns: heads)
@@ -152,20 +127,73 @@ public func globalAggregation(
       }
     }
   }
+  projectHeads(z, at: 0, keys, bias: keys.bias, into: &v, execution)
+  normalizeScores(&probabilities, sequences, keep, top, total, execution)
+}
+
+/// `q / √e`.
+func scaledQueries(_ queries: Matrix, _ keys: AggregationKeys) -> Matrix {
+  var scaled = queries
+  let scale = 1 / Float(keys.headSize).squareRoot()
+  scaled.withMutableView { view in
+    for i in 0..<view.rows {
+      // SAFETY: row i holds columns elements.
+      let row = unsafe view.row(i)
+      for j in 0..<view.columns { unsafe row[j] *= scale }
+    }
+  }
+  return scaled
+}
+
+/// `u_h = W_hᵀ q_h` for each row of q and each head, `heads · d` columns from `column` on.
+func foldHeads(
+  _ q: Matrix, _ keys: AggregationKeys, into u: inout Matrix, at column: Int,
+  _ execution: Execution
+) {
+  let d = keys.columns
+  let kernels = execution.table.matmul
+  q.withView { q in
+    u.withMutableView { u in
+      execution.forEach(keys.heads) { h in
+        keys.fold[h].withView { fold in
+          unsafe withMatmulWorkspace { workspace in
+            // SAFETY: head h reads its e columns of q and writes its d columns of u.
+            let a = unsafe MatrixView(
+              q.base + h * keys.headSize, rows: q.rows, columns: keys.headSize,
+              rowStride: q.rowStride)
+            let c = unsafe MutableMatrixView(
+              u.base + column + h * d, rows: u.rows, columns: d, rowStride: u.rowStride)
+            unsafe kernels.multiply(
+              a, fold, 0..<fold.panelCount, false, EpilogueView(), c, workspace)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// `v_h = W_h z_h + b_h` for each row and head; z has `heads · d` columns from `column` on.
+func projectHeads(
+  _ z: Matrix, at column: Int, _ keys: AggregationKeys, bias: Matrix?, into v: inout Matrix,
+  _ execution: Execution
+) {
+  let d = keys.columns
+  let kernels = execution.table.matmul
   z.withView { z in
-    keys.bias.withView { bias in
+    withEpilogueView(Epilogue(bias: bias)) { bias in
       v.withMutableView { v in
-        execution.forEach(heads) { h in
+        execution.forEach(keys.heads) { h in
           keys.project[h].withView { project in
             unsafe withMatmulWorkspace { workspace in
               // SAFETY: head h reads its d columns of z and writes its e columns of v.
               let a = unsafe MatrixView(
-                z.base + h * d, rows: z.rows, columns: d, rowStride: z.rowStride)
+                z.base + column + h * d, rows: z.rows, columns: d, rowStride: z.rowStride)
               let c = unsafe MutableMatrixView(
                 v.base + h * keys.headSize, rows: v.rows, columns: keys.headSize,
                 rowStride: v.rowStride)
-              let epilogue = unsafe EpilogueView(bias: bias.base + h * keys.headSize)
-              unsafe kernels.matmul.multiply(
+              let epilogue = unsafe EpilogueView(
+                bias: bias.bias.map { unsafe $0 + h * keys.headSize })
+              unsafe kernels.multiply(
                 a, project, 0..<project.panelCount, false, epilogue, c, workspace)
             }
           }
@@ -173,7 +201,6 @@ public func globalAggregation(
       }
     }
   }
-  normalizeScores(&probabilities, sequences, keep, top, total, execution)
 }
 
 /// Runs the chunks of all sequences in waves and joins each wave in order.

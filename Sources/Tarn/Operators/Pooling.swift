@@ -176,7 +176,8 @@ public func slidingMax(
 
 /// `y[first + i] = table[indices[i]]`, or that added to what `y` holds.
 ///
-/// Docs: PoNet, the sum of embeddings h⁰.
+/// Docs: PoNet, the sum of embeddings h⁰. With segment maxima as the table and labels as indices it
+/// brings each token its segment's maximum. Gradient: ``gatherGradient(_:upstream:adding:into:on:)``.
 ///
 /// - Parameters:
 ///   - table: `[entries × columns]`.

@@ -57,6 +57,43 @@ public struct PoolingKernels: Sendable {
       _ c: MutableMatrixView
     ) -> Void
 
+  /// The largest row of each label, and the first token that holds it, from nothing.
+  ///
+  /// Parameters: x, the labels, the maxima, their tokens, the row stride of the tokens.
+  public var segmentArgmax:
+    @Sendable (
+      MatrixView, UnsafePointer<Int32>, MutableMatrixView, UnsafeMutablePointer<Int32>, Int
+    ) -> Void
+  /// `dx[t] = dy[label(t)]` where token t holds the maximum, else 0.
+  public var segmentMaxGradient:
+    @Sendable (
+      _ labels: UnsafePointer<Int32>, _ tokens: UnsafePointer<Int32>, _ first: Int,
+      _ dy: MatrixView, _ dx: MutableMatrixView
+    ) -> Void
+  /// `table[indices[t]] += x[t]` for each row t in order.
+  public var addRows:
+    @Sendable (_ x: MatrixView, _ indices: UnsafePointer<Int32>, _ table: MutableMatrixView) -> Void
+  /// `y[t] = row` where t is kept, else 0.
+  public var repeatRow:
+    @Sendable (_ row: Pointer, _ keep: UnsafePointer<Bool>?, _ y: MutableMatrixView) -> Void
+  /// The first pass of the gradient of ``aggregate`` over one chunk.
+  ///
+  /// The workspace is ``Blocking/matmulWorkspace`` + `tokens · heads` elements.
+  public var aggregateGradientScores:
+    @Sendable (
+      _ x: MatrixView, _ probabilities: MatrixView, _ dz: PackedView, _ g: MutableMatrixView,
+      _ c: MutablePointer, _ workspace: MutablePointer
+    ) -> Void
+  /// The second pass of the gradient of ``aggregate`` over one chunk.
+  ///
+  /// The workspace is ``Blocking/matmulWorkspace`` + `4 · tokens · heads` elements.
+  public var aggregateGradient:
+    @Sendable (
+      _ x: MatrixView, _ probabilities: MatrixView, _ g: MatrixView, _ c: Pointer,
+      _ directions: PackedView, _ dx: MutableMatrixView, _ sums: MutableMatrixView,
+      _ workspace: MutablePointer
+    ) -> Void
+
   /// A table of these members; see the properties.
   public init(
     sumRows: @escaping @Sendable (MatrixView, UnsafePointer<Bool>?, MutablePointer) -> Void,
@@ -80,6 +117,25 @@ public struct PoolingKernels: Sendable {
       @escaping @Sendable (
         UnsafePointer<FusionKind>, MatrixView, UnsafePointer<Int32>, MatrixView,
         UnsafePointer<Int32>, MatrixView, MatrixView, MutableMatrixView
+      ) -> Void,
+    segmentArgmax:
+      @escaping @Sendable (
+        MatrixView, UnsafePointer<Int32>, MutableMatrixView, UnsafeMutablePointer<Int32>, Int
+      ) -> Void,
+    segmentMaxGradient:
+      @escaping @Sendable (
+        UnsafePointer<Int32>, UnsafePointer<Int32>, Int, MatrixView, MutableMatrixView
+      ) -> Void,
+    addRows: @escaping @Sendable (MatrixView, UnsafePointer<Int32>, MutableMatrixView) -> Void,
+    repeatRow: @escaping @Sendable (Pointer, UnsafePointer<Bool>?, MutableMatrixView) -> Void,
+    aggregateGradientScores:
+      @escaping @Sendable (
+        MatrixView, MatrixView, PackedView, MutableMatrixView, MutablePointer, MutablePointer
+      ) -> Void,
+    aggregateGradient:
+      @escaping @Sendable (
+        MatrixView, MatrixView, MatrixView, Pointer, PackedView, MutableMatrixView,
+        MutableMatrixView, MutablePointer
       ) -> Void
   ) {
     self.sumRows = sumRows
@@ -91,5 +147,11 @@ public struct PoolingKernels: Sendable {
     self.aggregate = aggregate
     self.joinAggregates = joinAggregates
     self.fuse = fuse
+    self.segmentArgmax = segmentArgmax
+    self.segmentMaxGradient = segmentMaxGradient
+    self.addRows = addRows
+    self.repeatRow = repeatRow
+    self.aggregateGradientScores = aggregateGradientScores
+    self.aggregateGradient = aggregateGradient
   }
 }

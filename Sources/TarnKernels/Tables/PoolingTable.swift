@@ -19,6 +19,19 @@ func poolingKernels() -> PoolingKernels {
     },
     fuse: {
       fuse(kinds: $0, v: $1, sequences: $2, maxima: $3, labels: $4, o: $5, local: $6, into: $7)
+    },
+    segmentArgmax: { segmentArgmax($0, labels: $1, into: $2, tokens: $3, tokenStride: $4) },
+    segmentMaxGradient: {
+      segmentMaxGradient(labels: $0, tokens: $1, first: $2, dy: $3, into: $4)
+    },
+    addRows: { addRows($0, indices: $1, into: $2) },
+    repeatRow: { repeatRow($0, keep: $1, into: $2) },
+    aggregateGradientScores: {
+      aggregateGradientScores($0, probabilities: $1, dz: $2, into: $3, c: $4, workspace: $5)
+    },
+    aggregateGradient: {
+      aggregateGradient(
+        $0, probabilities: $1, g: $2, c: $3, directions: $4, into: $5, sums: $6, workspace: $7)
     }
   )
 }

@@ -4,18 +4,19 @@ internal import Tarn
 internal import TarnKernelInterface
 
 /// The checks of this file.
-public let poolingChecks: [KernelCheck] = [
-  KernelCheck("masked mean", maskedMeanMeetsBoundAndContract),
-  KernelCheck("masked mean, masked NaN", maskedMeanSkipsMaskedTokens),
-  KernelCheck("segment max", segmentMaxIsExact),
-  KernelCheck("segment max, tiles", segmentMaxTileAfterTileEqualsAtOnce),
-  KernelCheck("sliding max", slidingMaxIsExact),
-  KernelCheck("neighbour max", neighbourMaxIsExact),
-  KernelCheck("maxima, NaN and zeros", maximaPropagateNaN),
-  KernelCheck("gather", gatherCopiesAndAdds),
-  KernelCheck("fuse", fuseMeetsTheContract),
-  KernelCheck("sum rows, accumulate, divide", sumsAreChains),
-]
+public let poolingChecks: [KernelCheck] =
+  [
+    KernelCheck("masked mean", maskedMeanMeetsBoundAndContract),
+    KernelCheck("masked mean, masked NaN", maskedMeanSkipsMaskedTokens),
+    KernelCheck("segment max", segmentMaxIsExact),
+    KernelCheck("segment max, tiles", segmentMaxTileAfterTileEqualsAtOnce),
+    KernelCheck("sliding max", slidingMaxIsExact),
+    KernelCheck("neighbour max", neighbourMaxIsExact),
+    KernelCheck("maxima, NaN and zeros", maximaPropagateNaN),
+    KernelCheck("gather", gatherCopiesAndAdds),
+    KernelCheck("fuse", fuseMeetsTheContract),
+    KernelCheck("sum rows, accumulate, divide", sumsAreChains),
+  ] + poolingGradientChecks
 
 private let widths = [1, 15, 16, 17, 33, 64, 65]
 
