@@ -100,7 +100,9 @@ private func slidingWindow(
             reduction, x[rows: sequences[s]], windows(s), rows, y[rows: outputs[s]])
         }
       } else {
-        execution.forEachStrip(of: sequences, columns: x.columns, blockRows: window) { s, columns in
+        execution.forEachStrip(
+          of: sequences, columns: x.columns, blockRows: min(window, x.rows)
+        ) { s, columns in
           let windows = windows(s)
           let x = x[rows: sequences[s]][columns: columns]
           let count = WindowKernels.blockScratch(
@@ -175,7 +177,7 @@ public func slidingWindowGradient(
         } else {
           let blockRows = (window - 1) / stride + 1
           execution.forEachStrip(
-            of: outputs, columns: dx.columns, blockRows: blockRows
+            of: outputs, columns: dx.columns, blockRows: min(blockRows, dx.rows)
           ) { s, columns in
             let windows = windows(s)
             let dy = dy[rows: outputs[s]][columns: columns]
@@ -190,16 +192,19 @@ public func slidingWindowGradient(
         }
       case .maximum, .minimum:
         x.withView { x in
+          // Both give the same bits.
+          let isAlone = isDisjoint || window <= 16
           execution.forEachStrip(
-            of: sequences, columns: x.columns, blockRows: isDisjoint ? 1 : window
+            of: sequences, columns: x.columns,
+            blockRows: isAlone ? 1 : min(2 * min(window, x.rows), x.rows)
           ) { s, columns in
             let windows = windows(s)
             let x = x[rows: sequences[s]][columns: columns]
             let dy = dy[rows: outputs[s]][columns: columns]
             let dx = dx[rows: sequences[s]][columns: columns]
-            if isDisjoint {
+            if isAlone {
               // SAFETY: as above; strips write different columns.
-              kernels.chooseAlone(reduction == .maximum, x, windows, dy, dx)
+              kernels.chooseAlone(reduction == .maximum, x, windows, !isDisjoint, dy, dx)
             } else {
               let count = WindowKernels.choiceScratch(
                 rows: x.rows, length: windows.length, columns: x.columns)
@@ -260,13 +265,15 @@ extension Execution {
 
   /// Calls `body` for each sequence with rows and each strip of its columns.
   ///
-  /// A strip is as wide as lets `blockRows` rows stay in the second-level cache, at least 64.
+  /// A strip is as wide as lets `blockRows` rows stay in the third-level cache, at least 64: whole
+  /// rows are worth more than the second-level cache, since memory is read page after page.
   func forEachStrip(
     of sequences: Ragged, columns: Int, blockRows: Int,
     _ body: @Sendable (Int, Range<Int>) -> Void
   ) {
     guard columns > 0 else { return }
-    let cached = (1 << 16) / min(blockRows, 1 << 16) / 64 * 64
+    let most = 1 << 21
+    let cached = most / max(1, min(blockRows, most)) / 64 * 64
     let shared = threads == 1 ? columns : (columns / threads + 63) / 64 * 64
     let width = max(64, min(cached, shared))
     let strips = (columns - 1) / width + 1

@@ -184,8 +184,8 @@ public func stridedPoolGradient(
             }
           case .maximum, .minimum:
             kernels.chooseAlone(
-              reduction == .maximum, x[rows: body], windows, dy[rows: head..<outputs[s].count],
-              dx[rows: body])
+              reduction == .maximum, x[rows: body], windows, false,
+              dy[rows: head..<outputs[s].count], dx[rows: body])
           }
         }
         switch reduction {

@@ -15,14 +15,14 @@ public struct WindowKernels: Sendable {
   ///   - columns: the columns.
   @inlinable
   public static func blockScratch(rows: Int, length: Int, columns: Int) -> Int {
-    min(rows, length) * ((columns + 63) & ~63)
+    (min(rows, length) + 2) * ((columns + 15) & ~15)
   }
 
   /// Elements of scratch that ``chooseBlocks`` takes; the parameters are those of
   /// ``blockScratch(rows:length:columns:)``.
   @inlinable
   public static func choiceScratch(rows: Int, length: Int, columns: Int) -> Int {
-    2 * min(rows, length) * ((columns + 15) & ~15)
+    2 * min(rows, length) * ((columns + 15) & ~15) + 16
   }
 
   /// Reduces each window by itself; for short windows and for windows that share no token.
@@ -56,14 +56,17 @@ public struct WindowKernels: Sendable {
     @Sendable (
       _ x: MatrixView, TokenWindows, _ divided: Bool, _ y: MutableMatrixView, MutablePointer
     ) -> Void
-  /// Row i of `dy` to the first extreme token of window i, for windows that share no token.
+  /// Row i of `dy` to the first extreme token of window i, each window by itself.
   ///
-  /// Parameters: whether the extreme is the largest, `x`, the windows, `dy`, `dx`.
+  /// Parameters: whether the extreme is the largest, `x`, the windows, whether they may share tokens,
+  /// `dy`, `dx`.
   public var chooseAlone:
     @Sendable (
-      _ isMaximum: Bool, _ x: MatrixView, TokenWindows, _ dy: MatrixView, _ dx: MutableMatrixView
+      _ isMaximum: Bool, _ x: MatrixView, TokenWindows, _ overlapping: Bool, _ dy: MatrixView,
+      _ dx: MutableMatrixView
     ) -> Void
-  /// Row i of `dy` to the first extreme token of window i, added up at each token.
+  /// Row i of `dy` to the first extreme token of window i, added up at each token, at a cost
+  /// that does not depend on the length of the windows.
   ///
   /// The last parameter is scratch, ``choiceScratch(rows:length:columns:)``.
   public var chooseBlocks:
@@ -90,7 +93,9 @@ public struct WindowKernels: Sendable {
       @escaping @Sendable (MatrixView, TokenWindows, Bool, MutableMatrixView, MutablePointer) ->
       Void,
     chooseAlone:
-      @escaping @Sendable (Bool, MatrixView, TokenWindows, MatrixView, MutableMatrixView) -> Void,
+      @escaping @Sendable (
+        Bool, MatrixView, TokenWindows, Bool, MatrixView, MutableMatrixView
+      ) -> Void,
     chooseBlocks:
       @escaping @Sendable (
         Bool, MatrixView, TokenWindows, MatrixView, MutableMatrixView, MutablePointer

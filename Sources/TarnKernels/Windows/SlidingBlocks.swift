@@ -29,7 +29,7 @@ func poolBlocks(
   _ reduction: WindowReduction, _ x: MatrixView, windows: TokenWindows, into y: MutableMatrixView,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  let plan = BlockPlan(windows, isTransposed: false, length: windows.length)
+  let plan = PoolPlan(windows)
   switch reduction {
   case .maximum: slide(LargerFold.self, x, plan, y, scratch)
   case .minimum: slide(SmallerFold.self, x, plan, y, scratch)
@@ -48,8 +48,7 @@ func spreadBlocks(
   _ x: MatrixView, windows: TokenWindows, divided: Bool, into y: MutableMatrixView,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  let length = (windows.length &+ windows.stride &- 1) / windows.stride
-  let plan = BlockPlan(windows, isTransposed: true, length: length)
+  let plan = SpreadPlan(windows)
   if divided {
     slide(WeightedFold.self, x, plan, y, scratch)
   } else {
@@ -58,27 +57,48 @@ func spreadBlocks(
 }
 
 /// Which rows each output reads: both ends rise with the output.
-struct BlockPlan {
-  let windows: TokenWindows
-  /// Whether outputs are tokens and rows are windows, rather than the other way round.
-  let isTransposed: Bool
+protocol BlockPlan {
+  var windows: TokenWindows { get }
   /// Rows of a block: the most that an output reads.
+  var length: Int { get }
+  /// The first row of output `o`; may lie before the first row of all.
+  func first(_ o: Int) -> Int
+  /// The last row of output `o`; may lie past the last row of all.
+  func last(_ o: Int) -> Int
+}
+
+/// Outputs are windows, rows are tokens.
+struct PoolPlan: BlockPlan {
+  let windows: TokenWindows
   let length: Int
 
   @inline(__always)
-  init(_ windows: TokenWindows, isTransposed: Bool, length: Int) {
+  init(_ windows: TokenWindows) {
     self.windows = windows
-    self.isTransposed = isTransposed
-    self.length = length
+    length = windows.length
   }
 
-  /// The first row of output `o`; may lie before the first row of all.
   @inline(__always)
-  func first(_ o: Int) -> Int { isTransposed ? windows.firstWindow(of: o) : windows.first(o) }
+  func first(_ o: Int) -> Int { windows.first(o) }
+  @inline(__always)
+  func last(_ o: Int) -> Int { windows.last(o) }
+}
 
-  /// The last row of output `o`; may lie past the last row of all.
+/// Outputs are tokens, rows are windows.
+struct SpreadPlan: BlockPlan {
+  let windows: TokenWindows
+  let length: Int
+
   @inline(__always)
-  func last(_ o: Int) -> Int { isTransposed ? windows.lastWindow(of: o) : windows.last(o) }
+  init(_ windows: TokenWindows) {
+    self.windows = windows
+    length = (windows.length &+ windows.stride &- 1) / windows.stride
+  }
+
+  @inline(__always)
+  func first(_ o: Int) -> Int { windows.firstWindow(of: o) }
+  @inline(__always)
+  func last(_ o: Int) -> Int { windows.lastWindow(of: o) }
 }
 
 /// The outputs that start in a block or before it and are not complete.
@@ -95,7 +115,7 @@ struct BlockSteps {
 
   /// The steps of `block`; `next` is the first output that is not complete before it.
   @inline(__always)
-  init(_ plan: BlockPlan, block: Range<Int>, rows: Int, next first: Int, outputs: Int) {
+  init<P: BlockPlan>(_ plan: P, block: Range<Int>, rows: Int, next first: Int, outputs: Int) {
     var o = first
     while o < outputs && plan.first(o) <= block.lowerBound { o &+= 1 }
     prefixed = first..<o
@@ -108,33 +128,35 @@ struct BlockSteps {
   }
 }
 
+/// Blocks one after another, each row of a block in one sweep over the columns.
+///
+///     for each row of the block, down:    prefix = prefix ⊕ row
+///       for each output that ends here:   y = suffix of the block before ⊕ prefix
+///     for each row of the block, up:      suffix = row ⊕ suffix, kept where an output starts
+///     for each output that ends with the block:  y = suffix
 @inline(__always)
-private func slide<F: WindowFold>(
-  _ fold: F.Type, _ x: MatrixView, _ plan: BlockPlan, _ y: MutableMatrixView,
+private func slide<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ x: MatrixView, _ plan: P, _ y: MutableMatrixView,
   _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let slots = min(x.rows, plan.length)
+  let width = (x.columns &+ 15) & ~15
+  let kept = KeptRows(base: scratch, width: width, slots: min(x.rows, plan.length))
   var next = 0
   var start = 0
-  var suffixStart = 0
+  var previous = 0
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: y.rows)
-    var j = 0
-    while j &+ 64 <= x.columns {
-      slideBlock(
-        fold, FourVectors.self, x, plan, block, steps, previous: suffixStart, y,
-        scratch + j &* slots, at: j, count: 64)
-      j &+= 64
-    }
-    while j < x.columns {
-      slideBlock(
-        fold, OneVector.self, x, plan, block, steps, previous: suffixStart, y,
-        scratch + (j & ~63) &* slots + (j & 63), at: j, count: min(16, x.columns &- j))
-      j &+= 16
+    sweepDown(fold, x, plan, block, steps.prefixed, previous: previous, y, kept)
+    sweepUp(fold, x, plan, block, steps.suffixed, y, kept)
+    for o in steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next) {
+      let first = plan.first(o)
+      finish(
+        fold, kept.suffix(first &- start), into: y.row(o), count: x.columns,
+        tokens: block.upperBound &- first)
     }
     next = steps.next
-    suffixStart = block.lowerBound
+    previous = start
     start = block.upperBound
   }
   // Outputs that start past the last row.
@@ -144,84 +166,198 @@ private func slide<F: WindowFold>(
   }
 }
 
-/// One block of rows and one group of columns.
-///
-///     for each row of the block, down:    prefix = prefix ⊕ row
-///       for each output that ends here:   y = suffix of the block before ⊕ prefix
-///     for each row of the block, up:      suffix = row ⊕ suffix, kept where an output starts
-///     for each output that ends with the block:  y = suffix
+/// The rows of scratch.
+private struct KeptRows {
+  let base: UnsafeMutablePointer<Float>
+  let width: Int
+  let slots: Int
+
+  /// The suffix that starts so many rows after the block.
+  @inline(__always)
+  func suffix(_ slot: Int) -> UnsafeMutablePointer<Float> { base + slot &* width }
+  /// The chunk that is being summed.
+  var running: UnsafeMutablePointer<Float> {
+    @inline(__always) get { base + slots &* width }
+  }
+  /// The chunks before it.
+  var total: UnsafeMutablePointer<Float> {
+    @inline(__always) get { base + (slots &+ 1) &* width }
+  }
+}
+
+/// The factor of row `t`, for folds that have one.
 @inline(__always)
-private func slideBlock<F: WindowFold, G: ColumnGroup>(
-  _ fold: F.Type, _ group: G.Type, _ x: MatrixView, _ plan: BlockPlan, _ block: Range<Int>,
-  _ steps: BlockSteps, previous: Int, _ y: MutableMatrixView,
-  _ suffixes: UnsafeMutablePointer<Float>, at j: Int, count: Int
+private func weight<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ plan: P, _ t: Int, outputs: Int
+) -> Lanes {
+  F.isWeighted
+    ? Lanes(repeating: 1 / Float(plan.windows.count(t, tokens: outputs))) : Lanes(repeating: 1)
+}
+
+/// `y = finish(x)`.
+@inline(__always)
+private func finish<F: WindowFold>(
+  _ fold: F.Type, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int,
+  tokens: Int
 ) {
-  let last = x.rows &- 1
-  @inline(__always) func row(_ t: Int) -> G {
-    let row = G(x.row(t) + j, count: count)
-    if F.isWeighted {
-      return row.scaled(
-        by: Lanes(repeating: 1 / Float(plan.windows.count(t, tokens: y.rows))))
-    }
-    return row
-  }
-  @inline(__always) func emit(_ value: G, _ o: Int) {
-    let tokens = min(plan.last(o), last) &- max(plan.first(o), 0) &+ 1
-    value.finished(fold, Lanes(repeating: Float(tokens)))
-      .store(y.row(o) + j, count: count)
-  }
+  let divisor = Lanes(repeating: Float(tokens))
+  @inline(__always) func finished(_ x: Lanes) -> Lanes { F.finish(x, divisor) }
+  map(x, into: y, count: count, finished)
+}
 
-  var o = steps.prefixed.lowerBound
-  if !steps.prefixed.isEmpty {
-    var chunkStart = block.lowerBound
-    var total = row(chunkStart)
-    while o < steps.prefixed.upperBound {
-      let chunkEnd =
-        F.isSum ? min(block.upperBound, chunkStart &+ Blocking.tokens) : block.upperBound
-      var prefix = row(chunkStart)
-      var t = chunkStart
-      while true {
-        while o < steps.prefixed.upperBound && min(plan.last(o), last) == t {
-          var value = chunkStart == block.lowerBound ? prefix : total.joined(fold, before: prefix)
-          let first = plan.first(o)
-          if first < block.lowerBound && block.lowerBound > 0 {
-            value = G(scratch: suffixes + (first &- previous) &* 64).joined(fold, before: value)
-          }
-          emit(value, o)
-          o &+= 1
+/// Prefixes of a block, and the outputs that end in it.
+@inline(__always)
+private func sweepDown<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
+  previous: Int, _ y: MutableMatrixView, _ kept: KeptRows
+) {
+  guard !outputs.isEmpty else { return }
+  let lower = block.lowerBound
+  let columns = x.columns
+  let running = kept.running
+  var t = lower
+  var prefix = x.row(t)
+  if F.isWeighted {
+    let weight = weight(fold, plan, t, outputs: y.rows)
+    @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
+    map(x.row(t), into: running, count: columns, scaled)
+    prefix = UnsafePointer(running)
+  }
+  var chunkEnd = lower &+ Blocking.tokens
+  var hasTotal = false
+  for o in outputs {
+    let first = plan.first(o)
+    let end = min(plan.last(o), x.rows &- 1)
+    let divisor = Lanes(repeating: Float(end &- max(first, 0) &+ 1))
+    let hasSuffix = first < lower && lower > 0
+    let suffix = kept.suffix(hasSuffix ? first &- previous : 0)
+    let target = y.row(o)
+    while t < end {
+      t &+= 1
+      let weight = weight(fold, plan, t, outputs: y.rows)
+      @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
+      @inline(__always) func join(_ p: Lanes, _ x: Lanes) -> Lanes { F.join(p, term(x)) }
+      if F.isSum && t == chunkEnd {
+        addChunk(fold, prefix, to: kept.total, isFirst: !hasTotal, count: columns)
+        hasTotal = true
+        chunkEnd &+= Blocking.tokens
+        if F.isWeighted {
+          map(x.row(t), into: running, count: columns, term)
+          prefix = UnsafePointer(running)
+        } else {
+          prefix = x.row(t)
         }
-        t &+= 1
-        if t >= chunkEnd || o >= steps.prefixed.upperBound { break }
-        prefix = prefix.joined(fold, before: row(t))
+      } else if t == end && hasSuffix && !(F.isSum && hasTotal) {
+        // The usual step: the row joins the prefix, the prefix a suffix.
+        let row = x.row(t)
+        var j = 0
+        while j &+ 16 <= columns {
+          let p = join(Lanes(prefix + j), Lanes(row + j))
+          p.store(running + j)
+          F.finish(F.join(Lanes(suffix + j), p), divisor).store(target + j)
+          j &+= 16
+        }
+        if j < columns {
+          let rest = columns &- j
+          let p = join(
+            Lanes(prefix + j, count: rest, fill: 0), Lanes(row + j, count: rest, fill: 0))
+          p.store(running + j, count: rest)
+          F.finish(F.join(Lanes(suffix + j, count: rest, fill: 0), p), divisor)
+            .store(target + j, count: rest)
+        }
+        prefix = UnsafePointer(running)
+        // Done: written with the row.
+        t = end &+ 1
+      } else {
+        map(prefix, x.row(t), into: running, count: columns, join)
+        prefix = UnsafePointer(running)
       }
-      total = chunkStart == block.lowerBound ? prefix : total.joined(fold, before: prefix)
-      chunkStart = chunkEnd
+    }
+    if t > end {
+      t = end
+      continue
+    }
+    @inline(__always) func two(_ s: Lanes, _ p: Lanes) -> Lanes { F.finish(F.join(s, p), divisor) }
+    @inline(__always) func three(_ s: Lanes, _ total: Lanes, _ p: Lanes) -> Lanes {
+      F.finish(F.join(s, F.join(total, p)), divisor)
+    }
+    switch (hasSuffix, F.isSum && hasTotal) {
+    case (true, true):
+      map(suffix, kept.total, prefix, into: target, count: columns, three)
+    case (true, false): map(suffix, prefix, into: target, count: columns, two)
+    case (false, true): map(kept.total, prefix, into: target, count: columns, two)
+    case (false, false):
+      finish(fold, prefix, into: target, count: columns, tokens: end &- max(first, 0) &+ 1)
     }
   }
+}
 
-  guard !steps.suffixed.isEmpty else { return }
-  o = steps.suffixed.upperBound &- 1
-  var chunkEnd = block.upperBound
-  var total = row(chunkEnd &- 1)
-  while o >= steps.suffixed.lowerBound {
-    let chunkStart =
-      F.isSum ? max(block.lowerBound, chunkEnd &- Blocking.tokens) : block.lowerBound
-    var t = chunkEnd &- 1
-    var suffix = row(t)
-    while true {
-      if plan.first(o) == t {
-        (chunkEnd == block.upperBound ? suffix : suffix.joined(fold, before: total))
-          .store(scratch: suffixes + (t &- block.lowerBound) &* 64)
-        repeat { o &-= 1 } while o >= steps.suffixed.lowerBound && plan.first(o) == t
-      }
-      t &-= 1
-      if t < chunkStart || o < steps.suffixed.lowerBound { break }
-      suffix = row(t).joined(fold, before: suffix)
-    }
-    total = chunkEnd == block.upperBound ? suffix : suffix.joined(fold, before: total)
-    chunkEnd = chunkStart
+/// Suffixes of a block where outputs start.
+@inline(__always)
+private func sweepUp<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
+  _ y: MutableMatrixView, _ kept: KeptRows
+) {
+  guard !outputs.isEmpty else { return }
+  let columns = x.columns
+  let running = kept.running
+  var t = block.upperBound &- 1
+  var suffix = x.row(t)
+  if F.isWeighted {
+    let weight = weight(fold, plan, t, outputs: y.rows)
+    @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
+    map(x.row(t), into: running, count: columns, scaled)
+    suffix = UnsafePointer(running)
   }
-  for o in steps.suffixed.lowerBound..<steps.next {
-    emit(G(scratch: suffixes + (plan.first(o) &- block.lowerBound) &* 64), o)
+  var chunkStart = block.upperBound &- Blocking.tokens
+  var hasTotal = false
+  var done = block.upperBound
+  var o = outputs.upperBound
+  @inline(__always) func same(_ x: Lanes) -> Lanes { x }
+  while o > outputs.lowerBound {
+    o &-= 1
+    let first = plan.first(o)
+    if first == done { continue }
+    done = first
+    let slot = kept.suffix(first &- block.lowerBound)
+    while t > first {
+      t &-= 1
+      let weight = weight(fold, plan, t, outputs: y.rows)
+      @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
+      @inline(__always) func join(_ x: Lanes, _ s: Lanes) -> Lanes { F.join(term(x), s) }
+      if F.isSum && t < chunkStart {
+        addChunk(fold, suffix, to: kept.total, isFirst: !hasTotal, count: columns)
+        hasTotal = true
+        chunkStart &-= Blocking.tokens
+        map(x.row(t), into: running, count: columns, term)
+        suffix = UnsafePointer(running)
+      } else {
+        // The suffix stays where it is wanted next, unless chunks are still to be added.
+        let target = F.isSum && hasTotal ? running : slot
+        map(x.row(t), suffix, into: target, count: columns, join)
+        suffix = UnsafePointer(target)
+      }
+    }
+    if F.isSum && hasTotal {
+      @inline(__always) func plus(_ s: Lanes, _ total: Lanes) -> Lanes { F.join(s, total) }
+      map(suffix, kept.total, into: slot, count: columns, plus)
+    } else if suffix != UnsafePointer(slot) {
+      map(suffix, into: slot, count: columns, same)
+    }
+  }
+}
+
+/// `total = chunk`, or `total + chunk`.
+@inline(__always)
+private func addChunk<F: WindowFold>(
+  _ fold: F.Type, _ chunk: UnsafePointer<Float>, to total: UnsafeMutablePointer<Float>,
+  isFirst: Bool, count: Int
+) {
+  @inline(__always) func same(_ x: Lanes) -> Lanes { x }
+  @inline(__always) func plus(_ total: Lanes, _ chunk: Lanes) -> Lanes { F.join(total, chunk) }
+  if isFirst {
+    map(chunk, into: total, count: count, same)
+  } else {
+    map(total, chunk, into: total, count: count, plus)
   }
 }

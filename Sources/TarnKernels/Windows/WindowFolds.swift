@@ -14,29 +14,36 @@ protocol WindowFold {
 }
 
 enum LargerFold: WindowFold {
-  static let isSum = false
-  static let isWeighted = false
+  static var isSum: Bool { false }
+  static var isWeighted: Bool { false }
+  /// As ``maximum(_:)``: NaN if either is NaN; of two zeros the first.
+  ///
+  /// In this form NaN of the second row is found beside the chain of maxima, not in it.
   @inline(__always)
-  static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first.maximum(second) }
+  static func join(_ first: Lanes, _ second: Lanes) -> Lanes {
+    first.replacing(with: second, where: second .> first)
+      .replacing(with: second, where: second .!= second)
+  }
   @inline(__always)
   static func finish(_ x: Lanes, _ count: Lanes) -> Lanes { x }
 }
 
 enum SmallerFold: WindowFold {
-  static let isSum = false
-  static let isWeighted = false
+  static var isSum: Bool { false }
+  static var isWeighted: Bool { false }
   /// NaN if either is NaN; of two zeros the first.
   @inline(__always)
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes {
-    first.replacing(with: second, where: (second .< first) .| (second .!= second))
+    first.replacing(with: second, where: second .< first)
+      .replacing(with: second, where: second .!= second)
   }
   @inline(__always)
   static func finish(_ x: Lanes, _ count: Lanes) -> Lanes { x }
 }
 
 enum SumFold: WindowFold {
-  static let isSum = true
-  static let isWeighted = false
+  static var isSum: Bool { true }
+  static var isWeighted: Bool { false }
   @inline(__always)
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first + second }
   @inline(__always)
@@ -44,8 +51,8 @@ enum SumFold: WindowFold {
 }
 
 enum MeanFold: WindowFold {
-  static let isSum = true
-  static let isWeighted = false
+  static var isSum: Bool { true }
+  static var isWeighted: Bool { false }
   @inline(__always)
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first + second }
   @inline(__always)
@@ -53,8 +60,8 @@ enum MeanFold: WindowFold {
 }
 
 enum WeightedFold: WindowFold {
-  static let isSum = true
-  static let isWeighted = true
+  static var isSum: Bool { true }
+  static var isWeighted: Bool { true }
   @inline(__always)
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first + second }
   @inline(__always)
@@ -65,13 +72,9 @@ enum WeightedFold: WindowFold {
 protocol ColumnGroup {
   /// `count` columns from `p`.
   init(_ p: UnsafePointer<Float>, count: Int)
-  /// The same columns of scratch, where there is room for whole vectors.
-  init(scratch p: UnsafePointer<Float>)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int)
-  func store(scratch p: UnsafeMutablePointer<Float>)
   func joined<F: WindowFold>(_ fold: F.Type, before later: Self) -> Self
   func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> Self
-  func scaled(by weight: Lanes) -> Self
 }
 
 /// Up to sixteen columns.
@@ -85,13 +88,9 @@ struct OneVector: ColumnGroup {
     a = count == 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
   }
   @inline(__always)
-  init(scratch p: UnsafePointer<Float>) { a = Lanes(p) }
-  @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
     if count == 16 { a.store(p) } else { a.store(p, count: count) }
   }
-  @inline(__always)
-  func store(scratch p: UnsafeMutablePointer<Float>) { a.store(p) }
   @inline(__always)
   func joined<F: WindowFold>(_ fold: F.Type, before later: OneVector) -> OneVector {
     OneVector(F.join(a, later.a))
@@ -100,8 +99,6 @@ struct OneVector: ColumnGroup {
   func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> OneVector {
     OneVector(F.finish(a, count))
   }
-  @inline(__always)
-  func scaled(by weight: Lanes) -> OneVector { OneVector(a * weight) }
 }
 
 /// Sixty-four columns; the count is not looked at.
@@ -123,16 +120,12 @@ struct FourVectors: ColumnGroup {
     self.init(Lanes(p), Lanes(p + 16), Lanes(p + 32), Lanes(p + 48))
   }
   @inline(__always)
-  init(scratch p: UnsafePointer<Float>) { self.init(p, count: 64) }
-  @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
     a.store(p)
     b.store(p + 16)
     c.store(p + 32)
     d.store(p + 48)
   }
-  @inline(__always)
-  func store(scratch p: UnsafeMutablePointer<Float>) { store(p, count: 64) }
   @inline(__always)
   func joined<F: WindowFold>(_ fold: F.Type, before later: FourVectors) -> FourVectors {
     FourVectors(
@@ -142,9 +135,5 @@ struct FourVectors: ColumnGroup {
   func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> FourVectors {
     FourVectors(
       F.finish(a, count), F.finish(b, count), F.finish(c, count), F.finish(d, count))
-  }
-  @inline(__always)
-  func scaled(by weight: Lanes) -> FourVectors {
-    FourVectors(a * weight, b * weight, c * weight, d * weight)
   }
 }

@@ -277,11 +277,16 @@ private func slidingGradientsMeetTheirBounds(
                 upstream.view, windows, reduction == .mean, dx.target, scratch.target.base)
             case (false, true):
               kernels.chooseAlone(
-                reduction == .maximum, source.view, windows, upstream.view, dx.target)
+                reduction == .maximum, source.view, windows, false, upstream.view, dx.target)
             case (false, false):
+              let alone = GuardedMatrix(rows: n, columns: columns)
+              kernels.chooseAlone(
+                reduction == .maximum, source.view, windows, true, upstream.view, alone.target)
+              report.expectIntact(alone, "\(label), alone")
               kernels.chooseBlocks(
                 reduction == .maximum, source.view, windows, upstream.view, dx.target,
                 scratch.target.base)
+              report.expectSameBits(dx.elements, alone.elements, "\(label), alone")
             }
             report.expectIntact(dx, label)
             report.expectIntact(scratch, "\(label), scratch")
