@@ -13,6 +13,7 @@ public struct WindowKernels: Sendable {
   ///   - rows: the rows that are read.
   ///   - length: the longest window over these rows.
   ///   - columns: the columns.
+  /// - Returns: a number of elements.
   @inlinable
   public static func blockScratch(rows: Int, length: Int, columns: Int) -> Int {
     (min(rows, length) + 2) * ((columns + 15) & ~15)

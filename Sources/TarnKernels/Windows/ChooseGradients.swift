@@ -150,7 +150,6 @@ private func chooseSliding(
   _ isMaximum: Bool, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
   _ dx: MutableMatrixView, _ scratch: UnsafeMutablePointer<Float>
 ) {
-  clear(dx, 0..<dx.rows)
   let plan = PoolPlan(windows)
   let slots = min(x.rows, plan.length)
   let passed = scratch + 2 &* slots &* ((x.columns &+ 15) & ~15)
@@ -160,6 +159,8 @@ private func chooseSliding(
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: dy.rows)
+    // Here rather than before: the rows are in cache when they are added to.
+    clear(dx, block)
     var j = 0
     while j < x.columns {
       chooseBlock(

@@ -125,6 +125,7 @@ extension ContractModel {
   ///   - rows: the rows, at most `block` of them.
   ///   - block: the rows of a block.
   ///   - term: the value of a row.
+  /// - Returns: the sum, 0 of no rows.
   public func slidingSum(_ rows: Range<Int>, block: Int, term: (Int) -> Float) -> Float {
     if rows.isEmpty { return 0 }
     if rows.lowerBound % block == 0 { return chunkedSum(rows.map(term)) }
