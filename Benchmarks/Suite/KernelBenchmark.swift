@@ -169,16 +169,6 @@ private func kernelCases(
       expected: {
         segmentMaxOracle(values, columns: d, labels: labels, segments: segments).map(Double.init)
       }, operations: n * d))
-  for window in [3, 7, 64] {
-    cases.append(
-      KernelCase(
-        name: "sliding-max-\(window)", bound: .memory(bytes: 2 * pass),
-        run: { y in try slidingMax(x, over: one, window: window, into: &y, on: execution) },
-        result: square,
-        expected: {
-          slidingMaxOracle(values, rows: n, columns: d, window: window).map(Double.init)
-        }, operations: min(window - 1, 3) * n * d))
-  }
   let framed = try randomMatrix(n + 2, d, seed: 7)
   let neighbours = (0..<n).map {
     WindowNeighbours(hasLeftRow: $0 > 0, hasRightRow: $0 < n - 1, hasFill: false)

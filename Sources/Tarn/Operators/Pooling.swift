@@ -1,4 +1,4 @@
-// Pooling over tokens: masked mean, segment maximum, sliding maximum, and the embedding gather.
+// Pooling over tokens: masked mean, segment maximum, and the embedding gather.
 
 internal import TarnKernelInterface
 
@@ -127,47 +127,6 @@ public func segmentMax(
             maxima.base + columns.lowerBound, rows: maxima.rows, columns: columns.count,
             rowStride: maxima.rowStride)
           unsafe kernels.segmentMax(source, labels, target)
-        }
-      }
-    }
-  }
-}
-
-/// `y[t] = max x[u]` over `t - (w-1)/2 ≤ u ≤ t + w/2` within the sequence of t, stride 1.
-///
-/// Local max-pooling (arXiv:2110.02442) with w = 3. Positions outside the sequence are
-/// left out; they are not zero.
-///
-/// - Parameters:
-///   - x: `[tokens × columns]`.
-///   - sequences: the ragged batch that `x` holds.
-///   - window: the window w, at least 1.
-///   - y: `[tokens × columns]`.
-///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
-///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a window below 1; both
-///   before `y` is touched.
-/// - Complexity: `window` reads from cache, one write; no allocation.
-///
-/// Exact: no rounding takes place. NaN in a window gives NaN; of +0 and -0 the first stays. A
-/// window longer than the sequence is cut to it.
-public func slidingMax(
-  _ x: Matrix, over sequences: Ragged, window: Int, into y: inout Matrix, on execution: Execution
-) throws(TarnError) {
-  try checkShape("slidingMax", "sequences", [sequences.rows], [x.rows])
-  try checkShape("slidingMax", "target", [y.rows, y.columns], [x.rows, x.columns])
-  guard window >= 1 else {
-    throw .invalidArgument(
-      operation: "slidingMax", argument: "window", found: "\(window)", expected: "at least 1")
-  }
-  let kernels = execution.table.pooling
-  x.withView { x in
-    y.withMutableView { y in
-      for s in 0..<sequences.count {
-        let rows = sequences[s]
-        execution.forEachRange(rows.count, grain: 32) { tokens in
-          // SAFETY: the sequence's rows lie within x and y; ranges write different rows.
-          kernels.slidingMax(x[rows: rows], window, tokens, y[rows: rows])
         }
       }
     }

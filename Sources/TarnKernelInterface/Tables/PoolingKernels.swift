@@ -25,9 +25,6 @@ public struct PoolingKernels: Sendable {
   /// `maxima[labels[t]] = max(maxima[labels[t]], x[t])` for each row t in order.
   public var segmentMax:
     @Sendable (_ x: MatrixView, _ labels: UnsafePointer<Int32>, _ maxima: MutableMatrixView) -> Void
-  /// The maximum over a window of rows of one sequence, for the rows `tokens` of `y`.
-  public var slidingMax:
-    @Sendable (_ x: MatrixView, _ window: Int, _ tokens: Range<Int>, _ y: MutableMatrixView) -> Void
   /// The maximum of each token and its two neighbours, which may be missing or `fill`.
   ///
   /// Parameters: `[tokens + 2 × columns]`, one entry a token, the constant, `[tokens × columns]`.
@@ -100,7 +97,6 @@ public struct PoolingKernels: Sendable {
     accumulate: @escaping @Sendable (Pointer, Float, Float, MutablePointer, Int) -> Void,
     divide: @escaping @Sendable (MutablePointer, Float, Int) -> Void,
     segmentMax: @escaping @Sendable (MatrixView, UnsafePointer<Int32>, MutableMatrixView) -> Void,
-    slidingMax: @escaping @Sendable (MatrixView, Int, Range<Int>, MutableMatrixView) -> Void,
     neighbourMax:
       @escaping @Sendable (MatrixView, UnsafePointer<WindowNeighbours>, Float, MutableMatrixView) ->
       Void,
@@ -142,7 +138,6 @@ public struct PoolingKernels: Sendable {
     self.accumulate = accumulate
     self.divide = divide
     self.segmentMax = segmentMax
-    self.slidingMax = slidingMax
     self.neighbourMax = neighbourMax
     self.aggregate = aggregate
     self.joinAggregates = joinAggregates

@@ -8,7 +8,6 @@ func poolingKernels() -> PoolingKernels {
     accumulate: { accumulate($0, scale: $1, factor: $2, into: $3, count: $4) },
     divide: { divide($0, by: $1, count: $2) },
     segmentMax: { segmentMax($0, labels: $1, into: $2) },
-    slidingMax: { slidingMax($0, window: $1, tokens: $2, into: $3) },
     neighbourMax: { neighbourMax($0, neighbours: $1, fill: $2, into: $3) },
     aggregate: {
       aggregate(

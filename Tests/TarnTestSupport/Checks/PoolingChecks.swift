@@ -10,7 +10,6 @@ public let poolingChecks: [KernelCheck] =
     KernelCheck("masked mean, masked NaN", maskedMeanSkipsMaskedTokens),
     KernelCheck("segment max", segmentMaxIsExact),
     KernelCheck("segment max, tiles", segmentMaxTileAfterTileEqualsAtOnce),
-    KernelCheck("sliding max", slidingMaxIsExact),
     KernelCheck("neighbour max", neighbourMaxIsExact),
     KernelCheck("maxima, NaN and zeros", maximaPropagateNaN),
     KernelCheck("gather", gatherCopiesAndAdds),
@@ -117,39 +116,6 @@ private func segmentMaxTileAfterTileEqualsAtOnce(
     report.expectSameBits(
       maxima.elements, atOnce.elements, "segmentMax in tiles of \(tile) \(execution.label)")
   }
-}
-
-private func slidingMaxIsExact(
-  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
-) throws {
-  for (number, columns) in [1, 16, 35].enumerated() {
-    for window in [1, 2, 3, 4, 7, 100, .max] {
-      for n in [0, 1, 2, 3, 33, size == .quick ? 40 : 150] {
-        var random = SplitMix64(seed: UInt64(n))
-        let x = random.floats(n * columns)
-        let expected = slidingMaxOracle(
-          x, rows: n, columns: columns, window: min(window, 1000))
-        let label = "slidingMax \(n)×\(columns) window \(window) seed \(n) \(execution.label)"
-        let source = GuardedMatrix(
-          rows: n, columns: columns, gap: number, at: placement(number + n), x)
-        let y = GuardedMatrix(rows: n, columns: columns, gap: 1, at: placement(number + n + 1))
-        execution.table.pooling.slidingMax(source.view, window, 0..<n, y.target)
-        report.expectIntact(y, label)
-        report.expectSameBits(y.elements, expected, label)
-      }
-    }
-  }
-  let lengths = [5, 0, 1, 70]
-  var random = SplitMix64(seed: 13)
-  let sequences = try Ragged(lengths: lengths)
-  let x = try Matrix(rows: sequences.rows, columns: 19, random.floats(sequences.rows * 19))
-  var y = x
-  try slidingMax(x, over: sequences, window: 3, into: &y, on: execution)
-  let expected = (0..<lengths.count).flatMap {
-    slidingMaxOracle(
-      x.rows(sequences[$0]).elements, rows: lengths[$0], columns: 19, window: 3)
-  }
-  report.expectSameBits(y.elements, expected, "slidingMax over \(lengths) \(execution.label)")
 }
 
 /// Every combination of neighbours, on either side of the fill.

@@ -1,48 +1,6 @@
-// Maximum over a window of tokens.
+// Maximum over a window of three whose neighbours may be constants.
 
 import TarnKernelInterface
-
-/// `y[t, j] = max x[u, j]` over `t - (w-1)/2 ≤ u ≤ t + w/2` inside the sequence, stride 1.
-///
-/// Positions outside the sequence are left out; they are not zero. With w = 3: the token and its
-/// two neighbours (local max-pooling of arXiv:2110.02442).
-///
-/// - Parameters:
-///   - x: `[tokens × columns]`: one whole sequence.
-///   - window: the window w, at least 1.
-///   - tokens: the rows of `y` to compute.
-///   - y: `[tokens × columns]`, distinct from `x`.
-///
-/// Exact. NaN in a window gives NaN. Cost: `window` reads from L1 or L2, one write.
-func slidingMax(_ x: MatrixView, window: Int, tokens: Range<Int>, into y: MutableMatrixView) {
-  let before = (window &- 1) / 2
-  let after = window / 2
-  for t in tokens {
-    let first = max(0, t &- before)
-    let last = min(x.rows &- 1, t &+ min(after, x.rows))
-    var j = 0
-    while j &+ 16 <= x.columns {
-      var m = Lanes(x.row(first) + j)
-      var u = first &+ 1
-      while u <= last {
-        m = m.maximum(Lanes(x.row(u) + j))
-        u &+= 1
-      }
-      m.store(y.row(t) + j)
-      j &+= 16
-    }
-    while j < x.columns {
-      var m = x.row(first)[j]
-      var u = first &+ 1
-      while u <= last {
-        m = m.maximum(x.row(u)[j])
-        u &+= 1
-      }
-      y.row(t)[j] = m
-      j &+= 1
-    }
-  }
-}
 
 /// The window of three with neighbours that may be missing or stand for a constant.
 ///

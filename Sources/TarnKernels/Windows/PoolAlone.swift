@@ -1,0 +1,103 @@
+// Windows that are reduced one by one.
+
+import TarnKernelInterface
+
+/// `y[i] = max, min, Σ or mean of x[t]` over the tokens t of window i, each window by itself.
+///
+/// For short windows, whose rows come from L1 after the first read, and for windows that share no
+/// token.
+///
+/// - Parameters:
+///   - reduction: what is made of a window.
+///   - x: `[tokens × columns]`: one whole sequence.
+///   - windows: the windows.
+///   - outputs: the rows of `y` to compute.
+///   - y: `[windows × columns]`, distinct from `x`.
+///
+/// A sum starts with the window's first row and goes in token order, in chunks of
+/// ``Blocking/tokens`` rows that are joined in order; the mean is the sum, divided. A window without
+/// a token gives 0. NaN in a window gives NaN. Cost: a read from cache for each token of a window,
+/// one write.
+func poolAlone(
+  _ reduction: WindowReduction, _ x: MatrixView, windows: TokenWindows, outputs: Range<Int>,
+  into y: MutableMatrixView
+) {
+  switch reduction {
+  case .maximum: pool(LargerFold.self, x, windows, outputs, y)
+  case .minimum: pool(SmallerFold.self, x, windows, outputs, y)
+  case .sum: pool(SumFold.self, x, windows, outputs, y)
+  case .mean: pool(MeanFold.self, x, windows, outputs, y)
+  }
+}
+
+@inline(__always)
+private func pool<F: WindowFold>(
+  _ fold: F.Type, _ x: MatrixView, _ windows: TokenWindows, _ outputs: Range<Int>,
+  _ y: MutableMatrixView
+) {
+  for i in outputs {
+    let count = windows.count(i, tokens: x.rows)
+    let first = max(0, windows.first(i))
+    let target = y.row(i)
+    let divisor = Lanes(repeating: Float(count))
+    let a = x.row(first)
+    let b = a + x.rowStride
+    let c = b + x.rowStride
+    @inline(__always) func one(_ a: Lanes) -> Lanes { F.finish(a, divisor) }
+    @inline(__always) func two(_ a: Lanes, _ b: Lanes) -> Lanes {
+      F.finish(F.join(a, b), divisor)
+    }
+    @inline(__always) func three(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+      F.finish(F.join(F.join(a, b), c), divisor)
+    }
+    switch count {
+    case 0: for j in 0..<x.columns { target[j] = 0 }
+    case 1: map(a, into: target, count: x.columns, one)
+    case 2: map(a, b, into: target, count: x.columns, two)
+    case 3: map(a, b, c, into: target, count: x.columns, three)
+    default:
+      let rows = x[rows: first..<first &+ count]
+      var j = 0
+      while j &+ 64 <= x.columns {
+        chain(fold, FourVectors.self, rows, at: j, count: 64)
+          .finished(fold, divisor).store(target + j, count: 64)
+        j &+= 64
+      }
+      while j < x.columns {
+        let width = min(16, x.columns &- j)
+        chain(fold, OneVector.self, rows, at: j, count: width)
+          .finished(fold, divisor).store(target + j, count: width)
+        j &+= 16
+      }
+    }
+  }
+}
+
+/// Columns from `j` of all rows, joined in order; sums in chunks.
+@inline(__always)
+private func chain<F: WindowFold, G: ColumnGroup>(
+  _ fold: F.Type, _ group: G.Type, _ x: MatrixView, at j: Int, count: Int
+) -> G {
+  var p = x.base + j
+  var result = G(p, count: count)
+  var t = 1
+  let head = F.isSum ? min(x.rows, Blocking.tokens) : x.rows
+  while t < head {
+    p += x.rowStride
+    result = result.joined(fold, before: G(p, count: count))
+    t &+= 1
+  }
+  while t < x.rows {
+    let end = min(x.rows, t &+ Blocking.tokens)
+    p += x.rowStride
+    var chunk = G(p, count: count)
+    t &+= 1
+    while t < end {
+      p += x.rowStride
+      chunk = chunk.joined(fold, before: G(p, count: count))
+      t &+= 1
+    }
+    result = result.joined(fold, before: chunk)
+  }
+  return result
+}
