@@ -69,7 +69,7 @@ private func transformCase(
         for (k, value) in fastFourierOracle(z).enumerated() { expected[k * d + j] = value.re }
       }
       return expected
-    })
+    }, rows: length)
 }
 
 private func mixCase(
@@ -83,7 +83,8 @@ private func mixCase(
     name: name("fourier-mix", length, n), bound: .arithmetic(operations: Int(operations)),
     run: { y in try fourierMix(x, over: one, into: &y, on: execution) },
     result: try Matrix(rows: length, columns: d),
-    expected: { fourierMixOracle(x.elements.map(Double.init), rows: length, columns: d) })
+    expected: { fourierMixOracle(x.elements.map(Double.init), rows: length, columns: d) },
+    rows: length)
 }
 
 /// The same mixing by two products with matrices of `cos + sin`, `H_n·x'` for half

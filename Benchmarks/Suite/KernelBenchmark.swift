@@ -236,5 +236,5 @@ private func kernelCases(
   return try cases + windowCases(rows: n, columns: d, on: execution)
     + topKCases(rows: n, columns: d, on: execution)
     + fourierCases(rows: n, columns: d, on: execution)
-    + rowCases(rows: n, columns: d, on: execution)
+    + rowCases(rows: n, columns: d, on: execution).grouped(.rows)
 }

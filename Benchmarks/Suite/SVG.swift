@@ -29,8 +29,10 @@ enum Ink {
   static let teal = "#0f7b83"
   static let pink = "#bf3989"
   static let brown = "#7d4e00"
+  static let olive = "#6b7d00"
+  static let navy = "#0a3069"
   /// For lines of one picture, in turn.
-  static let series = [blue, green, orange, purple, teal, pink, brown, red]
+  static let series = [blue, green, orange, purple, teal, pink, brown, red, olive, navy]
 }
 
 /// A picture that grows element by element.

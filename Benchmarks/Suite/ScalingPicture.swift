@@ -7,6 +7,7 @@ enum ScalingPicture {
   /// Kernels that get more lengths than the tables show.
   static let kernels: Set<String> = [
     "masked-mean", "segment-max", "sliding-max-3", "global-aggregation", "fuse",
+    "strided-mean", "soft-top-k", "fourier-mix",
   ]
 }
 

@@ -17,7 +17,7 @@ func windowCases(rows n: Int, columns d: Int, on execution: Execution) throws ->
     cases.append(
       KernelCase(
         name: name, bound: .memory(bytes: rows * pass), run: run, result: result,
-        expected: expected))
+        expected: expected, operations: 3 * n * d))
   }
   for (name, reduction) in [("max", WindowReduction.maximum), ("mean", .mean)] {
     for stride in [1, 2] {
