@@ -18,9 +18,8 @@ import TarnKernelInterface
 ///   - y: `[rows × d]`. May be `x` or `residual`, element for element.
 ///
 /// With a residual rows go in a pipeline of three stages: while a row is normalised, the next one's
-/// squared distances and the sum of the one after it are taken, in one loop. Without one, whose reads
-/// from memory are slower when they are mixed with writes, two rows go together, so that the sums of one
-/// are joined while the other is read.
+/// squared distances and the sum of the one after it are taken, in one loop. Without one, rows go one by
+/// one: their reads from memory are slower when they are mixed with writes.
 ///
 /// Cost: one read, one write; bound by memory. NaN or ∞ in a row makes that row NaN, and no other. A row
 /// whose values equal their mean gives `bias`, or NaN if ε is 0. If the sum of squares overflows but the
@@ -32,21 +31,10 @@ func layerNorm(
   let d = x.columns
   guard d > 0, x.rows > 0 else { return }
   guard let residual else {
-    var i = 0
-    while i < x.rows {
-      let isPair = i &+ 1 < x.rows
-      let mean0 = mean(x.row(i), count: d)
-      let mean1 = isPair ? mean(x.row(i &+ 1), count: d) : 0
-      let rstd0 = reciprocalDeviation(x.row(i), mean: mean0, epsilon: epsilon, count: d)
-      if isPair {
-        let rstd1 = reciprocalDeviation(x.row(i &+ 1), mean: mean1, epsilon: epsilon, count: d)
-        normalize(x.row(i), mean0, rstd0, into: y.row(i), gain: gain, bias: bias, count: d)
-        normalize(
-          x.row(i &+ 1), mean1, rstd1, into: y.row(i &+ 1), gain: gain, bias: bias, count: d)
-      } else {
-        normalize(x.row(i), mean0, rstd0, into: y.row(i), gain: gain, bias: bias, count: d)
-      }
-      i &+= 2
+    for i in 0..<x.rows {
+      let mean = mean(x.row(i), count: d)
+      let rstd = reciprocalDeviation(x.row(i), mean: mean, epsilon: epsilon, count: d)
+      normalize(x.row(i), mean, rstd, into: y.row(i), gain: gain, bias: bias, count: d)
     }
     return
   }
