@@ -278,9 +278,9 @@ private func aggregationGradientIsWithinTheBound(
           "globalAggregationGradient \(lengths)×\(d) heads \(heads) one false in \(period) "
           + "seed \(seed) \(execution.label)"
         let p = found.probabilities.elements
-        var x: [Bounded] = []
-        var query: [Bounded] = []
-        var weight = [Bounded](repeating: Bounded(0), count: d * d)
+        var x: [BoundedValue] = []
+        var query: [BoundedValue] = []
+        var weight = [BoundedValue](repeating: BoundedValue(0), count: d * d)
         var magnitudes = [Double](repeating: 0, count: d * d)
         for s in 0..<sequences.count {
           let range = sequences[s]
@@ -303,7 +303,7 @@ private func aggregationGradientIsWithinTheBound(
         for i in weight.indices {
           weight[i].error += Double(2 * lengths.count) * unitRoundoff * magnitudes[i]
         }
-        func expect(_ found: [Float], _ exact: [Bounded], _ what: String) {
+        func expect(_ found: [Float], _ exact: [BoundedValue], _ what: String) {
           let largest = exact.reduce(1) { max($0, abs($1.value)) }
           report.expect(
             exact.allSatisfy { $0.error < 1e-2 * largest }, "\(label): \(what), bound too wide")
@@ -315,7 +315,7 @@ private func aggregationGradientIsWithinTheBound(
         expect(found.keyWeight?.elements ?? [], weight, "key weight")
         let bias = (0..<d).map { j in
           let terms = (0..<lengths.count).map { Double(upstream[$0 * d + j]) }
-          return Bounded(
+          return BoundedValue(
             terms.reduce(0, +),
             Double(lengths.count + 1) * unitRoundoff * terms.reduce(0) { $0 + abs($1) })
         }
@@ -359,7 +359,7 @@ private func aggregationGradientAgreesWithDifferences(
     set(0)
     return (8 * near - far) / (12 * Double(h))
   }
-  func expect(_ found: Bounded, _ slope: Double, _ what: String) {
+  func expect(_ found: BoundedValue, _ slope: Double, _ what: String) {
     report.expect(
       abs(found.value - slope) < 1e-6 * max(1, abs(slope)),
       "\(what): formula \(found.value), differences \(slope)")

@@ -3,11 +3,11 @@
 /// Gradients of one sequence, each with the first-order bound of its error.
 public struct AggregationGradient: Sendable {
   /// `[tokens × d]`.
-  public var x: [Bounded]
+  public var x: [BoundedValue]
   /// `[d]`.
-  public var query: [Bounded]
+  public var query: [BoundedValue]
   /// `[d × d]`.
-  public var keyWeight: [Bounded]
+  public var keyWeight: [BoundedValue]
 }
 
 /// `dz = Wᵀ dv`, `ds = a (dz·x - Σ a dz·x)`, `dx = a dz + ds u`, `dq = W Σ ds x / √e`,
@@ -29,20 +29,21 @@ public func aggregationGradientOracle(
   let n = input.tokens
   let e = d / input.heads
   let scale = 1 / Double(e).squareRoot()
-  let weight = input.keyWeight.map { Bounded(Double($0)) }
-  let x = input.x.map { Bounded(Double($0)) }
+  let weight = input.keyWeight.map { BoundedValue(Double($0)) }
+  let x = input.x.map { BoundedValue(Double($0)) }
   let q = query.map { q in
     let value = Double(q) * scale
-    return Bounded(value, 3 * unitRoundoff * abs(value))
+    return BoundedValue(value, 3 * unitRoundoff * abs(value))
   }
-  let dv = upstream.map { Bounded(Double($0)) }
+  let dv = upstream.map { BoundedValue(Double($0)) }
   var result = AggregationGradient(
-    x: Array(repeating: Bounded(0), count: n * d), query: Array(repeating: Bounded(0), count: d),
-    keyWeight: Array(repeating: Bounded(0), count: d * d))
-  var terms = [[(Bounded, Bounded)]](repeating: [], count: n * d)
+    x: Array(repeating: BoundedValue(0), count: n * d),
+    query: Array(repeating: BoundedValue(0), count: d),
+    keyWeight: Array(repeating: BoundedValue(0), count: d * d))
+  var terms = [[(BoundedValue, BoundedValue)]](repeating: [], count: n * d)
   for h in 0..<input.heads {
     let channels = h * e..<(h + 1) * e
-    let a = (0..<n).map { Bounded(probabilities[h * n + $0]) }
+    let a = (0..<n).map { BoundedValue(probabilities[h * n + $0]) }
     let dz = (0..<d).map { j in product(channels.map { (weight[$0 * d + j], dv[$0]) }) }
     let u = (0..<d).map { j in product(channels.map { (weight[$0 * d + j], q[$0]) }) }
     let g = (0..<n).map { t in product((0..<d).map { (dz[$0], x[t * d + $0]) }) }
@@ -55,7 +56,7 @@ public func aggregationGradientOracle(
     let du = (0..<d).map { j in product((0..<n).map { (ds[$0], x[$0 * d + j]) }) }
     for i in channels {
       let dq = product((0..<d).map { (weight[i * d + $0], du[$0]) })
-      result.query[i] = dq * Bounded(scale, 2 * unitRoundoff * scale)
+      result.query[i] = dq * BoundedValue(scale, 2 * unitRoundoff * scale)
       for j in 0..<d { result.keyWeight[i * d + j] = product([(dv[i], z[j]), (q[i], du[j])]) }
     }
   }
@@ -64,7 +65,7 @@ public func aggregationGradientOracle(
 }
 
 /// `Σ a·b` in any order, with as many roundings of the magnitudes as there are terms, and two.
-private func product(_ terms: [(Bounded, Bounded)]) -> Bounded {
+private func product(_ terms: [(BoundedValue, BoundedValue)]) -> BoundedValue {
   var value = 0.0
   var magnitude = 0.0
   var error = 0.0
@@ -73,5 +74,5 @@ private func product(_ terms: [(Bounded, Bounded)]) -> Bounded {
     magnitude += abs(a.value * b.value)
     error += abs(a.value) * b.error + abs(b.value) * a.error
   }
-  return Bounded(value, error + Double(terms.count + 2) * unitRoundoff * magnitude)
+  return BoundedValue(value, error + Double(terms.count + 2) * unitRoundoff * magnitude)
 }

@@ -107,16 +107,16 @@ extension ContractModel {
 /// A soft top-k of one document in Double, with running error bounds, and its gradient.
 ///
 /// Each operation of the method adds its rounding, 2⁻²⁴ of the result, to what the errors of its
-/// operands bring (`Bounded`): a bound to first order. Orders and pairs are given.
+/// operands bring (`BoundedValue`): a bound to first order. Orders and pairs are given.
 public struct SoftTopKOracle {
   /// Candidates, padding included.
   let n: Int
   let rounds: [[SoftTopKPair]]
-  let lnBase: Bounded
+  let lnBase: BoundedValue
   /// The scores of each round's candidates, then those of the results.
-  public private(set) var scores: [[Bounded]]
-  private(set) var left: [[Bounded]] = []
-  private(set) var right: [[Bounded]] = []
+  public private(set) var scores: [[BoundedValue]]
+  private(set) var left: [[BoundedValue]] = []
+  private(set) var right: [[BoundedValue]] = []
 
   /// Runs the rounds; a given score may be off by `scoreError` of itself.
   public init(
@@ -124,34 +124,34 @@ public struct SoftTopKOracle {
   ) {
     n = scores.count
     self.rounds = rounds
-    let lnBase = Bounded(log(Double(base)), log(Double(base)) * unitRoundoff)
+    let lnBase = BoundedValue(log(Double(base)), log(Double(base)) * unitRoundoff)
     self.lnBase = lnBase
-    self.scores = [scores.map { Bounded($0, abs($0) * scoreError) }]
+    self.scores = [scores.map { BoundedValue($0, abs($0) * scoreError) }]
     for (r, pairs) in rounds.enumerated() {
-      var blended: [Bounded] = []
-      var left: [Bounded] = []
-      var right: [Bounded] = []
+      var blended: [BoundedValue] = []
+      var left: [BoundedValue] = []
+      var right: [BoundedValue] = []
       for pair in pairs {
         let p = self.scores[r][pair.left]
         let q = self.scores[r][pair.right]
         // e^x - 1 is good to six roundings: 2.04·e^x / (1 - e^x) + 1 at e^x = √½, less above.
         let x = (q - p) * lnBase
         let ratio = expm1(x.value)
-        let e = Bounded.exp(
+        let e = BoundedValue.exp(
           .exp(p * lnBase)
-            * Bounded(ratio, x.error * (ratio + 1) + 6 * unitRoundoff * abs(ratio)))
+            * BoundedValue(ratio, x.error * (ratio + 1) + 6 * unitRoundoff * abs(ratio)))
         // dw = -w·v·de/e, and the sum and the quotient; v = e·w.
         let w = 1 / (1 + e.value)
         let v = e.value * w
         let relative = e.error / e.value
-        let weight = Bounded(w, w * (v * relative + 2 * unitRoundoff))
-        let other = Bounded(v, v * (w * relative + 3 * unitRoundoff))
+        let weight = BoundedValue(w, w * (v * relative + 2 * unitRoundoff))
+        let other = BoundedValue(v, v * (w * relative + 3 * unitRoundoff))
         left.append(weight)
         right.append(other)
         // p and q move together where both are off by the same; the weights only by |p - q|.
         let score = w * p.value + v * q.value
         blended.append(
-          Bounded(
+          BoundedValue(
             score,
             w * p.error + v * q.error + abs(p.value - q.value) * w * v * relative
               + 5 * unitRoundoff * (abs(w * p.value) + abs(v * q.value))))
@@ -167,7 +167,7 @@ public struct SoftTopKOracle {
     _ x: [Double], columns: Int, inputError: Double = 0
   ) -> (values: [Double], tolerance: [Double]) {
     let rows = columns == 0 ? 0 : x.count / columns
-    var results = (0..<scores[rounds.count].count).map { [($0, Bounded(1))] }
+    var results = (0..<scores[rounds.count].count).map { [($0, BoundedValue(1))] }
     for r in rounds.indices.reversed() {
       results = results.map {
         $0.flatMap { i, weight in
@@ -201,17 +201,17 @@ public struct SoftTopKOracle {
   public func gradient(
     _ x: [Double], columns: Int, upstream: [Double], upstreamScores: [Double],
     inputError: Double = 0
-  ) -> (x: [Bounded], scores: [Bounded]) {
+  ) -> (x: [BoundedValue], scores: [BoundedValue]) {
     let rows = x.count / max(1, columns)
     let k = upstreamScores.count
     // Which result a candidate is in, and its weight.
     var owner = [[Int]](repeating: [], count: rounds.count + 1)
-    var weights = [[Bounded]](repeating: [], count: rounds.count + 1)
+    var weights = [[BoundedValue]](repeating: [], count: rounds.count + 1)
     owner[rounds.count] = Array(0..<k)
-    weights[rounds.count] = Array(repeating: Bounded(1), count: k)
+    weights[rounds.count] = Array(repeating: BoundedValue(1), count: k)
     for r in rounds.indices.reversed() {
       owner[r] = Array(repeating: 0, count: 2 * rounds[r].count)
-      weights[r] = Array(repeating: Bounded(0), count: 2 * rounds[r].count)
+      weights[r] = Array(repeating: BoundedValue(0), count: 2 * rounds[r].count)
       for (i, pair) in rounds[r].enumerated() {
         owner[r][pair.left] = owner[r + 1][i]
         owner[r][pair.right] = owner[r + 1][i]
@@ -219,32 +219,32 @@ public struct SoftTopKOracle {
         weights[r][pair.right] = weights[r + 1][i] * right[r][i]
       }
     }
-    var dx: [Bounded] = []
-    var dots = [[Bounded]](repeating: [], count: rounds.count + 1)
+    var dx: [BoundedValue] = []
+    var dots = [[BoundedValue]](repeating: [], count: rounds.count + 1)
     for t in 0..<n {
       guard t < rows else {
-        dots[0].append(Bounded(0))
+        dots[0].append(BoundedValue(0))
         continue
       }
       var sum = 0.0
       var magnitude = 0.0
       for j in 0..<columns {
         let g = upstream[owner[0][t] * columns + j]
-        dx.append(weights[0][t] * Bounded(g, abs(g) * inputError))
+        dx.append(weights[0][t] * BoundedValue(g, abs(g) * inputError))
         sum += g * x[t * columns + j]
         magnitude += abs(g * x[t * columns + j])
       }
       dots[0].append(
-        Bounded(sum, (Double(columns + 2) * unitRoundoff + 2 * inputError) * magnitude))
+        BoundedValue(sum, (Double(columns + 2) * unitRoundoff + 2 * inputError) * magnitude))
     }
     for r in rounds.indices {
       dots[r + 1] = rounds[r].enumerated().map { i, pair in
         left[r][i] * dots[r][pair.left] + right[r][i] * dots[r][pair.right]
       }
     }
-    var gradient = upstreamScores.map { Bounded($0, abs($0) * inputError) }
+    var gradient = upstreamScores.map { BoundedValue($0, abs($0) * inputError) }
     for r in rounds.indices.reversed() {
-      var next = [Bounded](repeating: Bounded(0), count: 2 * rounds[r].count)
+      var next = [BoundedValue](repeating: BoundedValue(0), count: 2 * rounds[r].count)
       for (i, pair) in rounds[r].enumerated() {
         let (p, q) = (scores[r][pair.left], scores[r][pair.right])
         let (w, v) = (left[r][i], right[r][i])

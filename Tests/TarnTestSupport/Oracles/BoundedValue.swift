@@ -9,7 +9,7 @@
 #endif
 
 /// A value and how far an implementation in Float may be from it.
-public struct Bounded: Sendable {
+public struct BoundedValue: Sendable {
   /// The exact value.
   public var value: Double
   /// The first-order bound of the error.
@@ -22,24 +22,26 @@ public struct Bounded: Sendable {
   }
 
   /// The sum, rounded once.
-  static func + (a: Bounded, b: Bounded) -> Bounded {
+  static func + (a: BoundedValue, b: BoundedValue) -> BoundedValue {
     let sum = a.value + b.value
-    return Bounded(sum, a.error + b.error + abs(sum) * unitRoundoff)
+    return BoundedValue(sum, a.error + b.error + abs(sum) * unitRoundoff)
   }
 
   /// The difference, rounded once.
-  static func - (a: Bounded, b: Bounded) -> Bounded { a + Bounded(-b.value, b.error) }
+  static func - (a: BoundedValue, b: BoundedValue) -> BoundedValue {
+    a + BoundedValue(-b.value, b.error)
+  }
 
   /// The product, rounded once.
-  static func * (a: Bounded, b: Bounded) -> Bounded {
+  static func * (a: BoundedValue, b: BoundedValue) -> BoundedValue {
     let product = a.value * b.value
-    return Bounded(
+    return BoundedValue(
       product,
       abs(a.value) * b.error + abs(b.value) * a.error + abs(product) * unitRoundoff + 0x1p-149)
   }
 
   /// e^a by a function that is good to 1.02 ulp.
-  static func exp(_ a: Bounded) -> Bounded {
+  static func exp(_ a: BoundedValue) -> BoundedValue {
     #if canImport(Glibc)
       let value = Glibc.exp(a.value)
     #elseif canImport(Musl)
@@ -47,7 +49,7 @@ public struct Bounded: Sendable {
     #else
       let value = Darwin.exp(a.value)
     #endif
-    return Bounded(value, value * (a.error + 2.04 * unitRoundoff) + 0x1p-149)
+    return BoundedValue(value, value * (a.error + 2.04 * unitRoundoff) + 0x1p-149)
   }
 }
 
