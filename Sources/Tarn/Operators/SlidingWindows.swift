@@ -56,7 +56,7 @@ public func slidingWindow(
 /// `y[t] = max x[u]` over `t - (w-1)/2 ≤ u ≤ t + w/2` within the sequence of t, stride 1.
 ///
 /// Local max-pooling (arXiv:2110.02442) with w = 3: ``slidingWindow(_:_:over:window:stride:into:on:)``
-/// with ``TarnKernelInterface/WindowReduction/maximum``.
+/// with `.maximum`.
 ///
 /// - Parameters:
 ///   - x: `[tokens × columns]`.

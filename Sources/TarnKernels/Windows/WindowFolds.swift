@@ -1,4 +1,4 @@
-// What is made of two rows of a window, and the columns that are worked on at a time.
+// What is made of two rows of a window.
 
 /// Joins rows of a window, the earlier first.
 ///
@@ -66,74 +66,4 @@ enum WeightedFold: WindowFold {
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first + second }
   @inline(__always)
   static func finish(_ x: Lanes, _ count: Lanes) -> Lanes { x }
-}
-
-/// Neighbouring columns of one row, in registers.
-protocol ColumnGroup {
-  /// `count` columns from `p`.
-  init(_ p: UnsafePointer<Float>, count: Int)
-  func store(_ p: UnsafeMutablePointer<Float>, count: Int)
-  func joined<F: WindowFold>(_ fold: F.Type, before later: Self) -> Self
-  func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> Self
-}
-
-/// Up to sixteen columns.
-struct OneVector: ColumnGroup {
-  var a: Lanes
-
-  @inline(__always)
-  init(_ a: Lanes) { self.a = a }
-  @inline(__always)
-  init(_ p: UnsafePointer<Float>, count: Int) {
-    a = count == 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
-  }
-  @inline(__always)
-  func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
-    if count == 16 { a.store(p) } else { a.store(p, count: count) }
-  }
-  @inline(__always)
-  func joined<F: WindowFold>(_ fold: F.Type, before later: OneVector) -> OneVector {
-    OneVector(F.join(a, later.a))
-  }
-  @inline(__always)
-  func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> OneVector {
-    OneVector(F.finish(a, count))
-  }
-}
-
-/// Sixty-four columns; the count is not looked at.
-struct FourVectors: ColumnGroup {
-  var a: Lanes
-  var b: Lanes
-  var c: Lanes
-  var d: Lanes
-
-  @inline(__always)
-  init(_ a: Lanes, _ b: Lanes, _ c: Lanes, _ d: Lanes) {
-    self.a = a
-    self.b = b
-    self.c = c
-    self.d = d
-  }
-  @inline(__always)
-  init(_ p: UnsafePointer<Float>, count: Int) {
-    self.init(Lanes(p), Lanes(p + 16), Lanes(p + 32), Lanes(p + 48))
-  }
-  @inline(__always)
-  func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
-    a.store(p)
-    b.store(p + 16)
-    c.store(p + 32)
-    d.store(p + 48)
-  }
-  @inline(__always)
-  func joined<F: WindowFold>(_ fold: F.Type, before later: FourVectors) -> FourVectors {
-    FourVectors(
-      F.join(a, later.a), F.join(b, later.b), F.join(c, later.c), F.join(d, later.d))
-  }
-  @inline(__always)
-  func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> FourVectors {
-    FourVectors(
-      F.finish(a, count), F.finish(b, count), F.finish(c, count), F.finish(d, count))
-  }
 }
