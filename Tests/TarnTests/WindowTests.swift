@@ -160,6 +160,23 @@ private let upsamplingRejections = [
     }
   }
 
+  @Test func sequencesWhoseTokensDoNotFitTheKernelAreRejected() throws {
+    let execution = try Execution(threads: 2)
+    let rows = Int(Int32.max) + 1
+    let x = try Matrix(rows: rows, columns: 0)
+    var dx = x
+    let expected = TarnError.invalidArgument(
+      operation: "slidingWindowGradient", argument: "sequences[0]", found: "\(rows) tokens",
+      expected: "at most \(Int32.max)")
+    for reduction in [WindowReduction.maximum, .minimum] {
+      #expect(throws: expected) {
+        try slidingWindowGradient(
+          reduction, of: x, over: Ragged(lengths: [rows]), window: 17, upstream: x, into: &dx,
+          on: execution)
+      }
+    }
+  }
+
   @Test func matricesWithoutColumnsTakeNoTime() throws {
     let execution = try Execution(threads: 2)
     let rows = Int.max / 16

@@ -138,7 +138,8 @@ private func slidingWindow(
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a window or stride
-///   below 1; both before `dx` is touched.
+///   below 1, and for maximum or minimum over overlapping windows of more than 16 tokens for a
+///   sequence of more than `Int32.max`; both before `dx` is touched.
 /// - Complexity: sum and mean as the operator itself, with `dy` in the place of `x`; maximum and
 ///   minimum two reads of `x` and one addition to memory for each element of `dy`, whatever the
 ///   window.
@@ -158,8 +159,18 @@ public func slidingWindowGradient(
   let outputs = try sequences.strided(by: stride)
   try checkShape(name, "upstream", [dy.rows, dy.columns], [outputs.rows, x.columns])
   try checkShape(name, "target", [dx.rows, dx.columns], [x.rows, x.columns])
-  let kernels = execution.table.windows
   let isDisjoint = stride >= window
+  // Both give the same bits.
+  let isAlone = isDisjoint || window <= 16
+  if !isAlone && (reduction == .maximum || reduction == .minimum) {
+    // The kernel keeps tokens in 32 bits.
+    for s in 0..<sequences.count where sequences[s].count > Int(Int32.max) {
+      throw .invalidArgument(
+        operation: name, argument: "sequences[\(s)]", found: "\(sequences[s].count) tokens",
+        expected: "at most \(Int32.max)")
+    }
+  }
+  let kernels = execution.table.windows
   @Sendable func windows(_ s: Int) -> TokenWindows {
     TokenWindows(window: window, stride: stride, tokens: sequences[s].count)
   }
@@ -192,8 +203,6 @@ public func slidingWindowGradient(
         }
       case .maximum, .minimum:
         x.withView { x in
-          // Both give the same bits.
-          let isAlone = isDisjoint || window <= 16
           execution.forEachStrip(
             of: sequences, columns: x.columns,
             blockRows: isAlone ? 1 : min(2 * min(window, x.rows), x.rows)

@@ -96,7 +96,7 @@ private func slidingWindowsMeetBoundAndContract(
   let columns = 5
   for n in size == .quick ? [257] : [255, 256, 257, 700] {
     for window in [255, 256, 257, 600, 1025] {
-      for stride in [1, 2, 255, 300] {
+      for stride in [1, 2, 255, 300, 1200] {
         var random = SplitMix64(seed: UInt64(n + window))
         let x = random.floats(n * columns)
         let dy = random.floats((n + stride - 1) / stride * columns)
