@@ -12,9 +12,10 @@ import TarnKernelInterface
 ///   - y: `[rows × columns]`. May be `x`.
 ///
 /// While the exponentials of a row are computed the row before is divided and the row after is searched
-/// for its maximum: divider, multipliers and memory work side by side. Exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0. For
-/// s > 0, -∞ gives 0; a row of -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read,
-/// one write, one exponential an element; bound by arithmetic.
+/// for its maximum: divider, multipliers and memory work side by side. Exponentials that would be
+/// denormal (s·x - m < -87.33654) are flushed to 0. For s > 0, -∞ gives 0; a row of -∞ alone, or with
+/// NaN or +∞, is NaN up to its length. Cost: one read, one write, one exponential an element; bound by
+/// arithmetic.
 func softmax(
   _ x: MatrixView, lengths: UnsafePointer<Int32>?, scale: Float, into y: MutableMatrixView
 ) {
@@ -93,30 +94,96 @@ private func exponentials(
   count: Int, dividing z: UnsafeMutablePointer<Float>, count zCount: Int, by divisor: Float,
   searching w: UnsafePointer<Float>, count wCount: Int
 ) -> (sum: Float, maximum: Float) {
+  let side = SideWork(
+    z: z, zCount: zCount, norm: Lanes(repeating: divisor), w: w, wCount: wCount,
+    sign: SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000))
   let factor = Lanes(repeating: scale)
-  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
   let shift = Lanes(repeating: m)
-  let norm = Lanes(repeating: divisor)
   var largest = Lanes(repeating: -.infinity)
-  @inline(__always) func vector(_ i: Int) -> Lanes {
-    let value = expNonPositive(Lanes(x + i) * factor - shift)
-    value.store(y + i)
-    if i &+ 16 <= zCount { (Lanes(UnsafePointer(z + i)) / norm).store(z + i) }
-    if i &+ 16 <= wCount { largest = largerWithSign(largest, Lanes(w + i), sign) }
-    return value
+  var s0 = Lanes.zero
+  var s1 = Lanes.zero
+  var s2 = Lanes.zero
+  var s3 = Lanes.zero
+  var i = 0
+  while i &+ 64 <= count {
+    s0 += exponential(x, y, i, factor, shift)
+    s1 += exponential(x, y, i &+ 16, factor, shift)
+    s2 += exponential(x, y, i &+ 32, factor, shift)
+    s3 += exponential(x, y, i &+ 48, factor, shift)
+    side.divide(i, 64)
+    side.search(i, 64, &largest)
+    i &+= 64
   }
-  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
-    let value = expNonPositive(Lanes(x + i, count: rest, fill: 0) * factor - shift)
-    value.store(y + i, count: rest)
-    return value
+  var accumulator = 0
+  while i < count {
+    let rest = min(16, count &- i)
+    var term: Lanes
+    if rest == 16 {
+      term = exponential(x, y, i, factor, shift)
+      side.divide(i, 16)
+      side.search(i, 16, &largest)
+    } else {
+      term = expNonPositive(Lanes(x + i, count: rest, fill: 0) * factor - shift)
+      term.store(y + i, count: rest)
+      for lane in rest..<16 { term[lane] = 0 }
+    }
+    switch accumulator {
+    case 0: s0 += term
+    case 1: s1 += term
+    case 2: s2 += term
+    default: s3 += term
+    }
+    accumulator &+= 1
+    i &+= 16
   }
-  let total = sumOfVectors(count: count, vector, tail: tail)
+  let total = ((s0 + s1) + (s2 + s3)).joined()
   let divided = min(count, zCount) & ~15
   divide(z + divided, by: divisor, count: zCount &- divided)
   let searched = min(count, wCount) & ~15
   let rest = maximum(w + searched, scale: scale, count: wCount &- searched)
   if searched == 0 { return (total, rest) }
   return (total, rest.maximum(largest.joinedMaximum() * scale.magnitude))
+}
+
+/// `y[i] = exp(s·x[i] - m)` for the sixteen elements from `i`.
+@inline(__always)
+private func exponential(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ i: Int, _ factor: Lanes,
+  _ shift: Lanes
+) -> Lanes {
+  let value = expNonPositive(Lanes(x + i) * factor - shift)
+  value.store(y + i)
+  return value
+}
+
+/// What is done to two other rows while a row's exponentials are computed.
+private struct SideWork {
+  var z: UnsafeMutablePointer<Float>
+  var zCount: Int
+  var norm: Lanes
+  var w: UnsafePointer<Float>
+  var wCount: Int
+  var sign: SIMD16<UInt32>
+
+  /// `z[j] = z[j] / norm` for `count` elements from `i`, whole vectors only.
+  @inline(__always)
+  func divide(_ i: Int, _ count: Int) {
+    var j = i
+    while j < i &+ count && j &+ 16 <= zCount {
+      (Lanes(UnsafePointer(z + j)) / norm).store(z + j)
+      j &+= 16
+    }
+  }
+
+  /// Takes `count` elements of w from `i` into the largest, whole vectors only.
+  @inline(__always)
+  func search(_ i: Int, _ count: Int, _ largest: inout Lanes) {
+    var j = i
+    while j < i &+ count && j &+ 16 <= wCount {
+      largest = largerWithSign(largest, Lanes(w + j), sign)
+      j &+= 16
+    }
+  }
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.
