@@ -54,7 +54,7 @@ struct BenchTests {
     let folder = try TemporaryDirectory()
     let path = folder.path + "/rows.json"
     let result = try tarn(
-      ["bench", "pooling", "--quick", "--filter", "segment-max", "--json", path])
+      ["bench", "pooling", "--quick", "--filter", "segment-max-f32", "--json", path])
     #expect(result.code == 0, "\(result.errors)")
     #expect(result.errors == "")
     let lines = result.lines.filter { $0.hasPrefix("segment-max-f32-") }

@@ -43,11 +43,12 @@ struct PoNetMixing: Sendable {
       parts.append(try Linear(weights, name, inputs: d, outputs: d, on: execution))
     }
     projections = try operation { () throws(TarnError) in try Linear(joining: parts) }
-    localStart = PackedMatrix.start(after: d)
+    let columns = parts[0].weight.columns  // d, or 0 in a survey, which reads no weights
+    localStart = PackedMatrix.start(after: columns)
     segmentStart = 2 * localStart
-    output = projections.columns(0..<d)
-    outputAndLocal = projections.columns(0..<localStart + d)
-    segment = projections.columns(segmentStart..<segmentStart + d)
+    output = projections.columns(0..<columns)
+    outputAndLocal = projections.columns(0..<localStart + columns)
+    segment = projections.columns(segmentStart..<segmentStart + columns)
   }
 
   /// q = W_q·mean(x) + b_q, then one attention over x for each head: `[sequences × d]`.
