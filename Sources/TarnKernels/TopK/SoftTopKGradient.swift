@@ -50,10 +50,13 @@ func softTopKScoreGradient(
     pair &+= half
     candidates = half
   }
-  for i in 0..<tape.count {
-    gradient[start &+ i] = upstream?[i] ?? 0
-    weights[start &+ i] = 1
+  // Two loops: of one the compiler makes masked loads from nil, which an emulator does not bear.
+  if let upstream {
+    for i in 0..<tape.count { gradient[start &+ i] = upstream[i] }
+  } else {
+    for i in 0..<tape.count { gradient[start &+ i] = 0 }
   }
+  for i in 0..<tape.count { weights[start &+ i] = 1 }
   let lnBase = Lanes(repeating: lnBase)
   while candidates < tape.length {
     let half = candidates
