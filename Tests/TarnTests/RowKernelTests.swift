@@ -1,4 +1,4 @@
-// The checks of rows, gradients and copies as tests, their rejections, and all 2³² floats.
+// What row operators reject, and narrowing of all 2³² floats. KernelTests runs the checks.
 
 import Foundation
 import Tarn
@@ -9,12 +9,6 @@ import Testing
 private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUSTIVE"] == "1"
 
 @Suite struct RowKernelTests {
-  @Test(arguments: InstructionSet.available, rowFormChecks + rowGradientChecks + copyChecks)
-  func rowsGradientsAndCopiesKeepTheirContract(set: InstructionSet, check: KernelCheck) throws {
-    let report = check.run(on: try Execution(instructionSet: set, threads: 3), size: .full)
-    #expect(report.failed == 0, "\(check.name): \(report.summary)")
-  }
-
   @Test(
     .tags(.exhaustive), .enabled(if: isExhaustive, "TARN_TEST_EXHAUSTIVE=1 runs it"), .serialized,
     arguments: HalfPrecision.allCases)
