@@ -56,17 +56,17 @@ func exp2OfReduced(_ r: Lanes) -> Lanes {
 func exp(_ x: Lanes) -> Lanes {
   // Beyond the clamps the result is 0 and ∞ after rounding; within, n is −150…128.
   let x = x.atMost(89).atLeast(-104)
-  // The lowest bits of `shifted` are n. 2^n alone is not a normal number at either end, so it is
-  // taken in two steps: ⌊n/2⌋ is added to the exponent of p, which is exact, and the rest is a
-  // product. The result is rounded once, also where it is denormal.
-  let shift = Lanes.broadcast(roundingShift - 127)
+  // The lowest bits of `shifted` are n + 254: twice the bias, one for each of two factors
+  // 2^(n/2), because 2^n alone is not a normal number at either end. The product with the first
+  // factor is exact, so the result is rounded once, also where it is denormal.
+  let shift = Lanes.broadcast(roundingShift + 127)
   let shifted = multiplyAdd(x, .broadcast(0x1.715476p+0), shift)
   let p = expOfReduced(reducedByLn2(x, shifted - shift))
   let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
   let half = bits &>> 1
-  let first = unsafeBitCast(p, to: SIMD16<UInt32>.self) &+ (half &<< 23)
-  let second = (bits &- half &+ SIMD16<UInt32>(repeating: 127)) &<< 23
-  return unsafeBitCast(first, to: Lanes.self) * unsafeBitCast(second, to: Lanes.self)
+  let first = unsafeBitCast(half &<< 23, to: Lanes.self)
+  let second = unsafeBitCast((bits &- half) &<< 23, to: Lanes.self)
+  return p * first * second
 }
 
 /// 2^r for |r| ≤ 0.5, as `1 + r·H(r)` with H of degree 4, fitted as Q of ``expOfReduced(_:)``.
@@ -82,7 +82,9 @@ func exp2OfFraction(_ r: Lanes) -> Lanes {
     .horner(r, 1)
 }
 
-/// 2^x for x ≤ 0, as softmax needs it: 0 below −126.5. NaN passes.
+/// 2^x for x ≤ 0, as softmax needs it: 0 below −126.5.
+///
+/// NaN passes.
 @inline(__always)
 func exp2NonPositive(_ x: Lanes) -> Lanes {
   // At −127 powerOfTwo is 0.
