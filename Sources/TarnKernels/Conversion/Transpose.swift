@@ -100,34 +100,40 @@ func transposeBlock(
   _ source: UnsafePointer<Float>, _ stride: Int, rows: Int = 16,
   into target: UnsafeMutablePointer<Float>, _ targetStride: Int, written: Int = 16
 ) {
-  @inline(__always) func load(_ j: Int) -> Lanes {
-    j < rows ? Lanes(source + j &* stride) : Lanes.zero
+  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD4<Float> {
+    j < rows ? load4(source + j &* stride + i) : SIMD4<Float>.zero
   }
-  // Vector c then holds in its quarter q what belongs into row 4·q + c: four elements, which are stored
-  // from there. Joining them in registers takes fewer stores, but the compiler makes 231 shuffles of it.
-  @inline(__always) func storeQuarter(_ x: SIMD4<Float>, _ i: Int, _ j: Int) {
-    if i < written { store4(x, target + i &* targetStride + j) }
+  @inline(__always) func store(_ i: Int, _ x: Lanes) {
+    if i < written { x.store(target + i &* targetStride) }
   }
-  @inline(__always) func store(_ x: Lanes, _ c: Int, _ j: Int) {
-    let low = x.lowHalf
-    let high = x.highHalf
-    storeQuarter(low.lowHalf, c, j)
-    storeQuarter(low.highHalf, c &+ 4, j)
-    storeQuarter(high.lowHalf, c &+ 8, j)
-    storeQuarter(high.highHalf, c &+ 12, j)
+  forEachTransposed(load, store)
+}
+
+/// Calls `store` with each of the sixteen columns of a block of 16 × 16 that lies in memory.
+///
+/// `load(j, i)` gives the elements i to i + 3 of row j. Quarters are gathered as they are loaded, from
+/// rows four apart, so that a column is whole after two rounds of shuffles. (Joining quarters that are
+/// in registers takes the compiler 231 shuffles.)
+@inline(__always)
+func forEachTransposed(_ load: (Int, Int) -> SIMD4<Float>, _ store: (Int, Lanes) -> Void) {
+  @inline(__always) func quarters(_ j: Int, _ i: Int) -> Lanes {
+    Lanes(
+      lowHalf: SIMD8(lowHalf: load(j, i), highHalf: load(j &+ 4, i)),
+      highHalf: SIMD8(lowHalf: load(j &+ 8, i), highHalf: load(j &+ 12, i)))
   }
-  var j = 0
-  while j < 16 {
-    let x = transposedInQuarters((load(j), load(j &+ 1), load(j &+ 2), load(j &+ 3)))
-    store(x.0, 0, j)
-    store(x.1, 1, j)
-    store(x.2, 2, j)
-    store(x.3, 3, j)
-    j &+= 4
+  var i = 0
+  while i < 16 {
+    let x = transposedInQuarters((quarters(0, i), quarters(1, i), quarters(2, i), quarters(3, i)))
+    store(i, x.0)
+    store(i &+ 1, x.1)
+    store(i &+ 2, x.2)
+    store(i &+ 3, x.3)
+    i &+= 4
   }
 }
 
+/// Four elements from `p`, any alignment.
 @inline(__always)
-private func store4(_ x: SIMD4<Float>, _ p: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(p).storeBytes(of: x, as: SIMD4<Float>.self)
+func load4(_ p: UnsafePointer<Float>) -> SIMD4<Float> {
+  UnsafeRawPointer(p).loadUnaligned(as: SIMD4<Float>.self)
 }
