@@ -234,7 +234,7 @@ private func gatherBlock(
   _ block: UnsafePointer<Float>, _ count: Int, _ target: (Int) -> UnsafeMutablePointer<Float>
 ) {
   if count <= 0 { return }
-  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD4<Float> { load4(block + 16 &* j + i) }
+  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> { loadPairs(block + 16 &* j + i) }
   @inline(__always) func store(_ i: Int, _ x: Lanes) {
     if i < count { x.store(target(i)) }
   }
@@ -253,7 +253,7 @@ private func scatter(
   let scale = Lanes.broadcast(0.5)
   @inline(__always) func storeRows(_ block: Int, _ lane: Int, _ k: Int, mirrored: Bool) {
     let source = UnsafePointer(blocks + 256 &* block)
-    @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD4<Float> { load4(source + 16 &* j + i) }
+    @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> { loadPairs(source + 16 &* j + i) }
     @inline(__always) func store(_ i: Int, _ x: Lanes) {
       guard lane &+ i < count else { return }
       let j = rows.remainder &+ rows.step &* (first &+ lane &+ i)
