@@ -118,13 +118,13 @@ public struct FourierPlan: Sendable {
   /// The least length that is divided.
   private static let leastDividedLength = 2048
 
-  /// The longest run of outer radices whose product is at most √n, if it is a multiple of 32.
+  /// The longest run of outer radices whose product is at most √2n, if it is a multiple of 32.
   private static func outerLevels(_ radices: [Int]) -> Int {
     let n = radices.reduce(1, *)
     guard n >= leastDividedLength else { return 0 }
     var product = 1
     var count = 0
-    for r in radices where (product * r) * (product * r) <= n {
+    for r in radices where (product * r) * (product * r) <= 2 * n {
       product *= r
       count += 1
     }
@@ -195,7 +195,8 @@ public struct FourierPlan: Sendable {
             unsafe body(
               FourierPlanView(
                 length: length, innerLength: innerLength, levels: levels, levelCount: radices.count,
-                outerLevels: outerLevels, outerLength: outerLength, order: order, table: table, chirp: isConvolution ? chirp.baseAddress : nil))
+                outerLevels: outerLevels, outerLength: outerLength, order: order, table: table,
+                chirp: isConvolution ? chirp.baseAddress : nil))
           }
         }
       }

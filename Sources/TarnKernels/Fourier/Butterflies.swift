@@ -71,12 +71,8 @@ func runInnerLevels(
 /// The outer levels of a divided plan for every n/m-th point, m the outer length.
 ///
 /// Levels combine points that are multiples of n/m apart, so each remainder is for itself; only the
-/// twiddle factors know it.
-///
-/// - Parameters:
-///   - remainder: below n/m.
-///   - z: the m points at `remainder`, `remainder + n/m`, ... of the transform.
-///   - stride: elements from one of them to the next.
+/// twiddle factors know it. `z` is the first of the m points at `remainder`, `remainder + n/m`, ... of
+/// the transform, and `stride` the distance of one from the next.
 func runOuterLevels(
   _ plan: FourierPlanView, remainder: Int, _ z: UnsafeMutablePointer<Float>, stride: Int,
   scratch: UnsafeMutablePointer<Float>
@@ -247,7 +243,9 @@ private func radix4(_ part: LevelPart) {
     butterfly(p, complex(p + step), complex(p + 2 &* step), complex(p + 3 &* step))
   }
   @inline(__always) func twiddled(_ p: UnsafeMutablePointer<Float>, _ t: UnsafePointer<Float>) {
-    butterfly(p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2), complex(p + 3 &* step, times: t + 4))
+    butterfly(
+      p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2),
+      complex(p + 3 &* step, times: t + 4))
   }
   part.forEachButterfly(radix: 4, plain, twiddled)
 }
@@ -277,10 +275,13 @@ private func radix5(_ part: LevelPart) {
     store(timesPlusI(d2, sin2, timesPlusI(d1, sin1, m1)), p + 4 &* step)
   }
   @inline(__always) func plain(_ p: UnsafeMutablePointer<Float>) {
-    butterfly(p, complex(p + step), complex(p + 2 &* step), complex(p + 3 &* step), complex(p + 4 &* step))
+    butterfly(
+      p, complex(p + step), complex(p + 2 &* step), complex(p + 3 &* step), complex(p + 4 &* step))
   }
   @inline(__always) func twiddled(_ p: UnsafeMutablePointer<Float>, _ t: UnsafePointer<Float>) {
-    butterfly(p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2), complex(p + 3 &* step, times: t + 4), complex(p + 4 &* step, times: t + 6))
+    butterfly(
+      p, complex(p + step, times: t), complex(p + 2 &* step, times: t + 2),
+      complex(p + 3 &* step, times: t + 4), complex(p + 4 &* step, times: t + 6))
   }
   part.forEachButterfly(radix: 5, plain, twiddled)
 }

@@ -212,19 +212,16 @@ private func gather(
       ((even.re + odd.im) * scale).store(block + 512)
       ((even.im - odd.re) * scale).store(block + 768)
     }
-    // u[j, -q] = u[-j, q]
-    gatherBlock(blocks, min(16, half &- q)) { (z + 32 &* plan.place(q &+ $0)) }
+    // u[j, -q] = u[-j, q]. Column 0, and d/2 of an even d, are their own: the row itself comes last.
     gatherBlock(blocks + 512, min(16, half &- q)) {
-      let at = q &+ $0
-      return z + 32 &* plan.place(at == 0 || 2 &* at == d ? at : d &- at)
+      z + 32 &* plan.place(q &+ $0 == 0 ? 0 : d &- q &- $0)
     }
-    q &+= 16
-    gatherBlock(blocks + 256, min(16, half &- q)) { (z + 32 &* plan.place(q &+ $0)) }
-    gatherBlock(blocks + 768, min(16, half &- q)) {
-      let at = q &+ $0
-      return z + 32 &* plan.place(2 &* at == d ? at : d &- at)
+    gatherBlock(blocks + 768, min(16, half &- q &- 16)) {
+      z + 32 &* plan.place(d &- q &- 16 &- $0)
     }
-    q &+= 16
+    gatherBlock(blocks, min(16, half &- q)) { z + 32 &* plan.place(q &+ $0) }
+    gatherBlock(blocks + 256, min(16, half &- q &- 16)) { z + 32 &* plan.place(q &+ 16 &+ $0) }
+    q &+= 32
   }
 }
 
@@ -234,7 +231,9 @@ private func gatherBlock(
   _ block: UnsafePointer<Float>, _ count: Int, _ target: (Int) -> UnsafeMutablePointer<Float>
 ) {
   if count <= 0 { return }
-  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> { loadPairs(block + 16 &* j + i) }
+  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> {
+    loadPairs(block + 16 &* j + i)
+  }
   @inline(__always) func store(_ i: Int, _ x: Lanes) {
     if i < count { x.store(target(i)) }
   }
@@ -253,7 +252,9 @@ private func scatter(
   let scale = Lanes.broadcast(0.5)
   @inline(__always) func storeRows(_ block: Int, _ lane: Int, _ k: Int, mirrored: Bool) {
     let source = UnsafePointer(blocks + 256 &* block)
-    @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> { loadPairs(source + 16 &* j + i) }
+    @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> {
+      loadPairs(source + 16 &* j + i)
+    }
     @inline(__always) func store(_ i: Int, _ x: Lanes) {
       guard lane &+ i < count else { return }
       let j = rows.remainder &+ rows.step &* (first &+ lane &+ i)
