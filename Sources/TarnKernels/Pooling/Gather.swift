@@ -11,7 +11,7 @@ import TarnKernelInterface
 ///   - y: `[rows × columns]`.
 ///
 /// A copy is exact, a sum is rounded once. Cost: one read, one write; bound by memory. Rows are copied by
-/// the standard library, whose copy does not load the lines that it overwrites.
+/// the standard library.
 func gather(
   _ table: MatrixView, indices: UnsafePointer<Int32>, adding: Bool, into y: MutableMatrixView
 ) {

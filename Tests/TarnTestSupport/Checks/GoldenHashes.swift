@@ -68,6 +68,7 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "fourier 509": (0x3F10_1F6D_E402_0D4B, 0xBE33_2339_5A2F_5CB0),
   "fourierMix 96": (0x6A25_64DC_27A9_F667, 0xA132_07D2_BF25_EF45),
   "fourierMix 131": (0x8357_EC93_3DF7_CDCE, 0x2FD7_D688_C44E_23D7),
+  "fourierMix, divided": (0xE174_DF0D_C6AE_D77A, 0xDECA_19C5_79C1_D1D6),
   "softTopK scores": (0x0DE0_CDE7_921A_B754, 0xC830_7C71_1A70_3AE4),
   "softTopK": (0x19E5_36D4_2011_853E, 0x95C1_BBC3_2610_C786),
   "softTopKGradient": (0x2297_04D5_A592_82E0, 0x9E41_06DC_1A9E_BF36),
