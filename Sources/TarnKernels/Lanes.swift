@@ -60,10 +60,19 @@ extension SIMD16<Float> {
 
   /// The lane-wise larger value; NaN if either is NaN.
   ///
-  /// Of two zeros the first is kept.
+  /// Of two zeros the first is kept. Three instructions: the maximum, and what finds and takes a
+  /// NaN of `other`.
   @inline(__always)
   func maximum(_ other: Lanes) -> Lanes {
-    replacing(with: other, where: (other .> self) .| (other .!= other))
+    largerNumber(other).replacing(with: other, where: other .!= other)
+  }
+
+  /// The lane-wise larger value where `other` is no NaN, in one instruction; else `self`.
+  ///
+  /// Of two zeros the first is kept. See ``NaNWatch``.
+  @inline(__always)
+  func largerNumber(_ other: Lanes) -> Lanes {
+    replacing(with: other, where: other .> self)
   }
 
   /// The sum of the lanes by halving: low half plus high half, four times.

@@ -71,12 +71,10 @@ func segmentArgmax(
   }
 }
 
+/// Takes row `t` into sixteen maxima.
 @inline(__always)
 private func take(_ x: Lanes, _ t: Int, _ most: inout Lanes, _ token: inout SIMD16<Int32>) {
-  // Larger, or NaN where there was none.
-  let isMore = .!(x .<= most) .& (most .== most)
-  most.replace(with: x, where: isMore)
-  token.replace(with: SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t)), where: isMore)
+  takeExtreme(true, x, SIMD16(repeating: Int32(truncatingIfNeeded: t)), &most, &token)
 }
 
 /// `dx[t, j] = dy[label(t), j]` where token t holds the maximum, else 0.
