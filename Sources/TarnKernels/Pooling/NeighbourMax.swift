@@ -28,7 +28,6 @@ func neighbourMax(
 }
 
 /// Row `t`; whether a NaN may have been joined, if the fold is for numbers.
-@inline(__always)
 private func neighbourMax<F: WindowFold>(
   _ fold: F.Type, _ x: MatrixView, _ t: Int, _ code: WindowNeighbours, _ fill: Float,
   _ target: UnsafeMutablePointer<Float>

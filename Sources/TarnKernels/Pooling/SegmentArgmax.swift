@@ -74,7 +74,7 @@ func segmentArgmax(
 /// Takes row `t` into sixteen maxima.
 @inline(__always)
 private func take(_ x: Lanes, _ t: Int, _ most: inout Lanes, _ token: inout SIMD16<Int32>) {
-  takeExtreme(true, x, SIMD16(repeating: Int32(truncatingIfNeeded: t)), &most, &token)
+  takeExtreme(LargestFirst.self, x, SIMD16(repeating: Int32(truncatingIfNeeded: t)), &most, &token)
 }
 
 /// `dx[t, j] = dy[label(t), j]` where token t holds the maximum, else 0.

@@ -38,7 +38,6 @@ func segmentMax(
 }
 
 /// Four rows in order; whether one may hold a NaN, if the fold is for numbers.
-@inline(__always)
 private func takeFour<F: WindowFold>(
   _ fold: F.Type, _ x: MatrixView, into m: UnsafeMutablePointer<Float>
 ) -> Bool {

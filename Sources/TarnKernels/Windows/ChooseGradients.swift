@@ -2,36 +2,54 @@
 
 import TarnKernelInterface
 
+/// Which extreme is looked for.
+protocol ExtremeOrder {
+  /// Where a later number is no better; false where one of the two is NaN.
+  static func isNoBetter(_ later: Lanes, than best: Lanes) -> SIMDMask<SIMD16<Int32>>
+}
+
+enum LargestFirst: ExtremeOrder {
+  @inline(__always)
+  static func isNoBetter(_ later: Lanes, than best: Lanes) -> SIMDMask<SIMD16<Int32>> {
+    later .<= best
+  }
+}
+
+enum SmallestFirst: ExtremeOrder {
+  @inline(__always)
+  static func isNoBetter(_ later: Lanes, than best: Lanes) -> SIMDMask<SIMD16<Int32>> {
+    later .>= best
+  }
+}
+
 /// Takes a later row, or what is left of later rows, into an extreme and its token.
 ///
 /// Of equal values, of two zeros, and of two NaN, the earlier stays; NaN is the extreme.
 @inline(__always)
-func takeExtreme(
-  _ isMaximum: Bool, _ later: Lanes, _ laterToken: SIMD16<Int32>, _ best: inout Lanes,
+func takeExtreme<E: ExtremeOrder>(
+  _ order: E.Type, _ later: Lanes, _ laterToken: SIMD16<Int32>, _ best: inout Lanes,
   _ token: inout SIMD16<Int32>
 ) {
   // Better, or NaN where there was none.
-  let isNoBetter = isMaximum ? later .<= best : later .>= best
-  let isTaken = .!isNoBetter .& (best .== best)
+  let isTaken = .!E.isNoBetter(later, than: best) .& (best .== best)
   best.replace(with: later, where: isTaken)
   token.replace(with: laterToken, where: isTaken)
 }
 
 /// The token of the extreme of rows `first..<end`, in `count` columns from `j`.
 @inline(__always)
-private func extremeToken(
-  _ isMaximum: Bool, _ x: MatrixView, _ first: Int, _ end: Int, at j: Int, count: Int
+private func extremeToken<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ first: Int, _ end: Int, at j: Int, count: Int
 ) -> SIMD16<Int32> {
-  var row = x.row(first) + j
-  var best = count == 16 ? Lanes(row) : Lanes(row, count: count, fill: 0)
+  var row = x.row(first)
+  var best = columns(row, at: j, count: count)
   var token = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: first))
   var number = token
   var t = first &+ 1
   while t < end {
     row += x.rowStride
     number &+= 1
-    takeExtreme(
-      isMaximum, count == 16 ? Lanes(row) : Lanes(row, count: count, fill: 0), number, &best, &token)
+    takeExtreme(order, columns(row, at: j, count: count), number, &best, &token)
     t &+= 1
   }
   return token
@@ -56,15 +74,14 @@ func chooseAlone(
   into dx: MutableMatrixView
 ) {
   if isMaximum {
-    chooseDisjoint(true, x, windows, dy, dx)
+    chooseDisjoint(LargestFirst.self, x, windows, dy, dx)
   } else {
-    chooseDisjoint(false, x, windows, dy, dx)
+    chooseDisjoint(SmallestFirst.self, x, windows, dy, dx)
   }
 }
 
-@inline(__always)
-private func chooseDisjoint(
-  _ isMaximum: Bool, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
+private func chooseDisjoint<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
   _ dx: MutableMatrixView
 ) {
   var cleared = 0
@@ -74,28 +91,22 @@ private func chooseDisjoint(
     // Rows that no window holds.
     clear(dx, cleared..<max(cleared, first))
     cleared = end
-    let gradient = dy.row(i)
-    @inline(__always) func group(_ j: Int, _ count: Int) {
-      let token = extremeToken(isMaximum, x, first, end, at: j, count: count)
-      let p = gradient + j
-      let g = count == 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
+    var j = 0
+    while j < x.columns {
+      let count = min(16, x.columns &- j)
+      let token = extremeToken(order, x, first, end, at: j, count: count)
+      let gradient = columns(dy.row(i), at: j, count: count)
       var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: first))
-      var target = dx.row(first) + j
       var t = first
       while t < end {
-        let result = Lanes.zero.replacing(with: g, where: token .== number)
-        if count == 16 { result.store(target) } else { result.store(target, count: count) }
-        target += dx.rowStride
+        store(
+          Lanes.zero.replacing(with: gradient, where: token .== number), dx.row(t), at: j,
+          count: count)
         number &+= 1
         t &+= 1
       }
-    }
-    var j = 0
-    while j &+ 16 <= x.columns {
-      group(j, 16)
       j &+= 16
     }
-    if j < x.columns { group(j, x.columns &- j) }
   }
   clear(dx, cleared..<max(cleared, dx.rows))
 }
@@ -123,66 +134,71 @@ func chooseShort(
   into dx: MutableMatrixView, scratch: UnsafeMutablePointer<Float>
 ) {
   if isMaximum {
-    chooseInTiles(true, x, windows, dy, dx, scratch)
+    chooseInTiles(LargestFirst.self, x, windows, dy, dx, scratch)
   } else {
-    chooseInTiles(false, x, windows, dy, dx, scratch)
+    chooseInTiles(SmallestFirst.self, x, windows, dy, dx, scratch)
   }
 }
 
-@inline(__always)
-private func chooseInTiles(
-  _ isMaximum: Bool, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
+private func chooseInTiles<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
   _ dx: MutableMatrixView, _ scratch: UnsafeMutablePointer<Float>
 ) {
-  let tile = WindowKernels.shortChoiceTile
   let slots = WindowKernels.shortChoiceSlots(length: windows.length)
   // The first window that holds the tile's first token or a later one; the first not looked at.
   var alive = 0
   var next = 0
   var start = 0
   while start < x.rows {
-    let end = min(x.rows, start &+ tile)
+    let tile = start..<min(x.rows, start &+ WindowKernels.shortChoiceTile)
     let known = next
-    next = max(known, min(dy.rows, windows.lastWindow(of: end &- 1) &+ 1))
-    @inline(__always) func group(_ j: Int, _ count: Int) {
-      let tokens = scratch + j &* slots
-      @inline(__always) func slot(_ i: Int) -> UnsafeMutablePointer<Float> {
-        tokens + (i & (slots &- 1)) &* 16
-      }
-      for i in known..<next {
-        let token = extremeToken(
-          isMaximum, x, max(0, windows.first(i)), min(x.rows, windows.last(i) &+ 1), at: j,
-          count: count)
-        unsafeBitCast(token, to: Lanes.self).store(slot(i))
-      }
-      var from = alive
-      var to = alive
-      for t in start..<end {
-        while from < next && windows.last(from) < t { from &+= 1 }
-        while to < next && windows.first(to) <= t { to &+= 1 }
-        let number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
-        var sum = Lanes.zero
-        var gradient = dy.row(from) + j
-        var i = from
-        while i < to {
-          let isHere = unsafeBitCast(Lanes(slot(i)), to: SIMD16<Int32>.self) .== number
-          let g = count == 16 ? Lanes(gradient) : Lanes(gradient, count: count, fill: 0)
-          sum.replace(with: sum + g, where: isHere)
-          gradient += dy.rowStride
-          i &+= 1
-        }
-        let target = dx.row(t) + j
-        if count == 16 { sum.store(target) } else { sum.store(target, count: count) }
-      }
-    }
+    next = max(known, min(dy.rows, windows.lastWindow(of: tile.upperBound &- 1) &+ 1))
     var j = 0
-    while j &+ 16 <= x.columns {
-      group(j, 16)
+    while j < x.columns {
+      let count = min(16, x.columns &- j)
+      let tokens = scratch + j &* slots
+      findTokens(order, x, windows, known..<next, into: tokens, slots: slots, at: j, count: count)
+      pullGradients(
+        windows, alive..<next, tokens, slots: slots, dy, tile, into: dx, at: j, count: count)
       j &+= 16
     }
-    if j < x.columns { group(j, x.columns &- j) }
-    while alive < next && windows.last(alive) < end { alive &+= 1 }
-    start = end
+    while alive < next && windows.last(alive) < tile.upperBound { alive &+= 1 }
+    start = tile.upperBound
+  }
+}
+
+/// The extreme tokens of some windows, each to its slot of sixteen columns.
+private func findTokens<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ windows: TokenWindows, _ range: Range<Int>,
+  into tokens: UnsafeMutablePointer<Float>, slots: Int, at j: Int, count: Int
+) {
+  for i in range {
+    let token = extremeToken(
+      order, x, max(0, windows.first(i)), min(x.rows, windows.last(i) &+ 1), at: j, count: count)
+    unsafeBitCast(token, to: Lanes.self).store(tokens + (i & (slots &- 1)) &* 16)
+  }
+}
+
+/// The gradients of a tile's tokens from the windows of `range`.
+private func pullGradients(
+  _ windows: TokenWindows, _ range: Range<Int>, _ tokens: UnsafePointer<Float>, slots: Int,
+  _ dy: MatrixView, _ tile: Range<Int>, into dx: MutableMatrixView, at j: Int, count: Int
+) {
+  var from = range.lowerBound
+  var to = from
+  var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: tile.lowerBound))
+  for t in tile {
+    while from < range.upperBound && windows.last(from) < t { from &+= 1 }
+    while to < range.upperBound && windows.first(to) <= t { to &+= 1 }
+    var sum = Lanes.zero
+    var i = from
+    while i < to {
+      let token = unsafeBitCast(Lanes(tokens + (i & (slots &- 1)) &* 16), to: SIMD16<Int32>.self)
+      sum.replace(with: sum + columns(dy.row(i), at: j, count: count), where: token .== number)
+      i &+= 1
+    }
+    store(sum, dx.row(t), at: j, count: count)
+    number &+= 1
   }
 }
 

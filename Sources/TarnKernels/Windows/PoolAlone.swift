@@ -42,7 +42,6 @@ private func pool<F: WindowFold>(
 }
 
 /// Window `i`; whether it may hold a NaN, if the fold is for numbers.
-@inline(__always)
 private func poolOne<F: WindowFold>(
   _ fold: F.Type, _ x: MatrixView, _ windows: TokenWindows, _ i: Int, _ y: MutableMatrixView
 ) -> Bool {

@@ -59,7 +59,6 @@ func spreadBlocks(
 }
 
 /// As if there were no NaN; and once more if there was one.
-@inline(__always)
 private func slideWatched<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ y: MutableMatrixView,
   _ scratch: UnsafeMutablePointer<Float>
@@ -151,7 +150,6 @@ private struct BlockSteps {
 ///     for each output that ends with the block:  y = suffix
 ///
 /// Where outputs move on by one row, four rows are taken in a sweep and what runs stays in registers.
-@inline(__always)
 private func slide<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ y: MutableMatrixView,
   _ scratch: UnsafeMutablePointer<Float>, _ watch: inout NaNWatch
@@ -206,9 +204,8 @@ private struct KeptRows {
 @inline(__always)
 private func weight<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ plan: P, _ t: Int, outputs: Int
-) -> Lanes {
-  F.isWeighted
-    ? Lanes(repeating: 1 / Float(plan.windows.count(t, tokens: outputs))) : Lanes(repeating: 1)
+) -> Float {
+  F.isWeighted ? 1 / Float(plan.windows.count(t, tokens: outputs)) : 1
 }
 
 /// `y = finish(x)`.
@@ -232,29 +229,18 @@ private func see(_ row: UnsafePointer<Float>, count: Int, _ watch: inout NaNWatc
   }
 }
 
-/// `count` elements of a row, and zeros.
-@inline(__always)
-private func columns(_ row: UnsafePointer<Float>, at j: Int, count: Int) -> Lanes {
-  count == 16 ? Lanes(row + j) : Lanes(row + j, count: count, fill: 0)
-}
-
-@inline(__always)
-private func store(_ x: Lanes, _ row: UnsafeMutablePointer<Float>, at j: Int, count: Int) {
-  if count == 16 { x.store(row + j) } else { x.store(row + j, count: count) }
-}
-
 /// Four rows join the prefix, and the prefix four suffixes: `y[k] = suffix[k] ⊕ prefix`.
-@inline(__always)
 private func joinFourDown<F: WindowFold>(
-  _ fold: F.Type, _ rows: MatrixView, weights: (Lanes, Lanes, Lanes, Lanes),
+  _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
   _ prefix: UnsafePointer<Float>, into running: UnsafeMutablePointer<Float>,
-  suffixes: UnsafePointer<Float>, width: Int, divisor: Lanes, _ y: MutableMatrixView,
+  suffixes: UnsafePointer<Float>, width: Int, tokens: Int, _ y: MutableMatrixView,
   _ watch: inout NaNWatch
 ) {
   let (a, b, c, d) = (rows.row(0), rows.row(1), rows.row(2), rows.row(3))
   let (p, q, r, s) = (y.row(0), y.row(1), y.row(2), y.row(3))
-  @inline(__always) func term(_ x: Lanes, _ weight: Lanes) -> Lanes {
-    F.isWeighted ? x * weight : x
+  let divisor = Lanes(repeating: Float(tokens))
+  @inline(__always) func term(_ x: Lanes, _ weight: Float) -> Lanes {
+    F.isWeighted ? x * Lanes(repeating: weight) : x
   }
   @inline(__always) func four(_ j: Int, _ count: Int) {
     let suffix = suffixes + j
@@ -284,15 +270,14 @@ private func joinFourDown<F: WindowFold>(
 }
 
 /// Four rows, the last first, join the suffix, which is kept after each.
-@inline(__always)
 private func joinFourUp<F: WindowFold>(
-  _ fold: F.Type, _ rows: MatrixView, weights: (Lanes, Lanes, Lanes, Lanes),
+  _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
   _ suffix: UnsafePointer<Float>, into slots: UnsafeMutablePointer<Float>, width: Int,
   _ watch: inout NaNWatch
 ) {
   let (a, b, c, d) = (rows.row(0), rows.row(1), rows.row(2), rows.row(3))
-  @inline(__always) func term(_ x: Lanes, _ weight: Lanes) -> Lanes {
-    F.isWeighted ? x * weight : x
+  @inline(__always) func term(_ x: Lanes, _ weight: Float) -> Lanes {
+    F.isWeighted ? x * Lanes(repeating: weight) : x
   }
   @inline(__always) func four(_ j: Int, _ count: Int) {
     let slot = slots + j
@@ -323,7 +308,7 @@ private func joinFourUp<F: WindowFold>(
 @inline(__always)
 private func weights<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ plan: P, _ t: Int, outputs: Int
-) -> (Lanes, Lanes, Lanes, Lanes) {
+) -> (Float, Float, Float, Float) {
   (
     weight(fold, plan, t, outputs: outputs), weight(fold, plan, t &+ 1, outputs: outputs),
     weight(fold, plan, t &+ 2, outputs: outputs), weight(fold, plan, t &+ 3, outputs: outputs)
@@ -331,7 +316,6 @@ private func weights<F: WindowFold, P: BlockPlan>(
 }
 
 /// Prefixes of a block, and the outputs that end in it.
-@inline(__always)
 private func sweepDown<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
   previous: Int, _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
@@ -343,7 +327,7 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
   var t = lower
   var prefix = x.row(t)
   if F.isWeighted {
-    let weight = weight(fold, plan, t, outputs: y.rows)
+    let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
     map(x.row(t), into: running, count: count, scaled)
     prefix = UnsafePointer(running)
@@ -362,7 +346,7 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
       joinFourDown(
         fold, x[rows: t &+ 1..<t &+ 5], weights: weights(fold, plan, t &+ 1, outputs: y.rows),
         prefix, into: running, suffixes: kept.suffix(first &- previous), width: kept.width,
-        divisor: Lanes(repeating: Float(plan.length)), y[rows: o..<o &+ 4], &watch)
+        tokens: plan.length, y[rows: o..<o &+ 4], &watch)
       prefix = UnsafePointer(running)
       t &+= 4
       o &+= 4
@@ -377,7 +361,7 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
     while t < end {
       t &+= 1
       if F.isForNumbers { see(x.row(t), count: count, &watch) }
-      let weight = weight(fold, plan, t, outputs: y.rows)
+      let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
       @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
       @inline(__always) func join(_ p: Lanes, _ x: Lanes) -> Lanes { F.join(p, term(x)) }
       if F.isSum && t == chunkEnd {
@@ -436,7 +420,6 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
 }
 
 /// Suffixes of a block where outputs start.
-@inline(__always)
 private func sweepUp<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
   _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
@@ -448,7 +431,7 @@ private func sweepUp<F: WindowFold, P: BlockPlan>(
   if F.isForNumbers { see(x.row(t), count: count, &watch) }
   var suffix = x.row(t)
   if F.isWeighted {
-    let weight = weight(fold, plan, t, outputs: y.rows)
+    let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
     map(x.row(t), into: running, count: count, scaled)
     suffix = UnsafePointer(running)
@@ -481,7 +464,7 @@ private func sweepUp<F: WindowFold, P: BlockPlan>(
     while t > first {
       t &-= 1
       if F.isForNumbers { see(x.row(t), count: count, &watch) }
-      let weight = weight(fold, plan, t, outputs: y.rows)
+      let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
       @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
       @inline(__always) func join(_ x: Lanes, _ s: Lanes) -> Lanes { F.join(term(x), s) }
       if F.isSum && t < chunkStart {
@@ -547,49 +530,49 @@ func chooseBlocks(
   into dx: MutableMatrixView, scratch: UnsafeMutablePointer<Float>
 ) {
   if isMaximum {
-    chooseSliding(true, x, windows, dy, dx, scratch)
+    chooseSliding(LargestFirst.self, x, windows, dy, dx, scratch)
   } else {
-    chooseSliding(false, x, windows, dy, dx, scratch)
+    chooseSliding(SmallestFirst.self, x, windows, dy, dx, scratch)
   }
 }
 
-@inline(__always)
-private func chooseSliding(
-  _ isMaximum: Bool, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
+private func chooseSliding<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
   _ dx: MutableMatrixView, _ scratch: UnsafeMutablePointer<Float>
 ) {
   let plan = PoolPlan(windows)
   let slots = min(x.rows, plan.length)
   let width = (x.columns &+ 15) & ~15
   let runs = scratch + 2 &* slots &* width
-  let none = unsafeBitCast(SIMD16<Int32>(repeating: -1), to: Lanes.self)
   var j = 0
   while j < width {
-    none.store(runs + 2 &* j)
+    unsafeBitCast(SIMD16<Int32>(repeating: -1), to: Lanes.self).store(runs + 2 &* j)
     Lanes.zero.store(runs + (2 &* j &+ 16))
     j &+= 16
   }
   var next = 0
   var start = 0
-  var suffixStart = 0
+  var previous = 0
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: dy.rows)
     // Before a sum is stored in them.
     clear(dx, block)
-    @inline(__always) func group(_ j: Int, _ count: Int) {
-      chooseBlock(
-        isMaximum, x, plan, block, steps, previous: suffixStart, dy, dx, scratch + 2 &* j &* slots,
-        running: runs + 2 &* j, at: j, count: count)
-    }
     j = 0
-    while j &+ 16 <= x.columns {
-      group(j, 16)
+    while j < x.columns {
+      let count = min(16, x.columns &- j)
+      let suffixes = scratch + 2 &* j &* slots
+      let run = runs + 2 &* j
+      chooseDown(
+        order, x, plan, block, steps.prefixed, previous: previous, dy, dx, suffixes, run, at: j,
+        count: count)
+      keepSuffixes(order, x, plan, block, steps.suffixed, suffixes, at: j, count: count)
+      let ended = steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next)
+      chooseSuffixes(plan, block, ended, dy, dx, suffixes, run, at: j, count: count)
       j &+= 16
     }
-    if j < x.columns { group(j, x.columns &- j) }
     next = steps.next
-    suffixStart = block.lowerBound
+    previous = start
     start = block.upperBound
   }
   j = 0
@@ -602,7 +585,6 @@ private func chooseSliding(
 /// The sums that run in some of sixteen columns go to their tokens.
 ///
 /// `run` holds sixteen tokens, -1 where there is none, and their sums.
-@inline(__always)
 private func store(
   lanes: UInt32, of run: UnsafePointer<Float>, into dx: MutableMatrixView, at j: Int, count: Int
 ) {
@@ -616,95 +598,115 @@ private func store(
   }
 }
 
-/// A bit for each lane that is true.
+/// A window's gradient goes on with the sums that run, or ends them where the token is another.
 @inline(__always)
-private func bits(_ mask: SIMDMask<SIMD16<Int32>>) -> UInt32 {
-  let powers = SIMD16<Int32>(
-    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-  return UInt32(bitPattern: SIMD16<Int32>.zero.replacing(with: powers, where: mask).wrappedSum())
+private func addToRun(
+  _ token: SIMD16<Int32>, _ gradient: Lanes, _ runToken: inout SIMD16<Int32>, _ sum: inout Lanes,
+  _ run: UnsafeMutablePointer<Float>, _ dx: MutableMatrixView, at j: Int, count: Int
+) {
+  let isNew = token .!= runToken
+  if (token ^ runToken).hasNonzeroLane {
+    unsafeBitCast(runToken, to: Lanes.self).store(run)
+    sum.store(run + 16)
+    let powers = SIMD16<Int32>(
+      1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+    let lanes = SIMD16<Int32>.zero.replacing(with: powers, where: isNew).wrappedSum()
+    store(lanes: UInt32(bitPattern: lanes), of: run, into: dx, at: j, count: count)
+    sum.replace(with: Lanes.zero, where: isNew)
+    runToken = token
+  }
+  sum += gradient
 }
 
-/// One block of rows and sixteen columns; each slot of scratch holds sixteen values and tokens.
+/// Tokens in the form in which scratch holds them.
 @inline(__always)
-private func chooseBlock(
-  _ isMaximum: Bool, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>,
-  _ steps: BlockSteps, previous: Int, _ dy: MatrixView, _ dx: MutableMatrixView,
-  _ suffixes: UnsafeMutablePointer<Float>, running run: UnsafeMutablePointer<Float>, at j: Int,
+private func tokens(_ p: UnsafePointer<Float>) -> SIMD16<Int32> {
+  unsafeBitCast(Lanes(p), to: SIMD16<Int32>.self)
+}
+
+/// Windows that end in a block and start with it or before; sixteen columns.
+///
+/// Each slot of `suffixes` holds sixteen values and tokens, `run` tokens and sums.
+private func chooseDown<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>,
+  previous: Int, _ dy: MatrixView, _ dx: MutableMatrixView,
+  _ suffixes: UnsafeMutablePointer<Float>, _ run: UnsafeMutablePointer<Float>, at j: Int,
   count: Int
 ) {
-  let last = x.rows &- 1
+  guard !outputs.isEmpty else { return }
   let lower = block.lowerBound
-  @inline(__always) func row(_ t: Int) -> Lanes { columns(x.row(t), at: j, count: count) }
-  @inline(__always) func token(_ t: Int) -> SIMD16<Int32> {
-    SIMD16(repeating: Int32(truncatingIfNeeded: t))
-  }
-  @inline(__always) func tokens(_ p: UnsafePointer<Float>) -> SIMD16<Int32> {
-    unsafeBitCast(Lanes(p), to: SIMD16<Int32>.self)
-  }
   var runToken = tokens(run)
-  var runSum = Lanes(run + 16)
-  @inline(__always) func add(_ chosen: SIMD16<Int32>, _ o: Int) {
-    let isNew = chosen .!= runToken
-    if any(isNew) {
-      unsafeBitCast(runToken, to: Lanes.self).store(run)
-      runSum.store(run + 16)
-      store(lanes: bits(isNew), of: run, into: dx, at: j, count: count)
+  var sum = Lanes(run + 16)
+  var t = lower
+  var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
+  var prefix = columns(x.row(t), at: j, count: count)
+  var prefixToken = number
+  var o = outputs.lowerBound
+  while o < outputs.upperBound {
+    let first = plan.first(o)
+    let end = min(plan.last(o), x.rows &- 1)
+    while t < end {
+      t &+= 1
+      number &+= 1
+      takeExtreme(order, columns(x.row(t), at: j, count: count), number, &prefix, &prefixToken)
     }
-    runSum =
-      runSum.replacing(with: Lanes.zero, where: isNew) + columns(dy.row(o), at: j, count: count)
-    runToken = chosen
-  }
-
-  var o = steps.prefixed.lowerBound
-  if o < steps.prefixed.upperBound {
-    var t = lower
-    var prefix = row(t)
-    var prefixToken = token(t)
-    while o < steps.prefixed.upperBound {
-      let first = plan.first(o)
-      let end = min(plan.last(o), last)
-      while t < end {
-        t &+= 1
-        takeExtreme(isMaximum, row(t), token(t), &prefix, &prefixToken)
-      }
-      if first < lower && lower > 0 {
-        let p = suffixes + (first &- previous) &* 32
-        var best = Lanes(p)
-        var chosen = tokens(p + 16)
-        takeExtreme(isMaximum, prefix, prefixToken, &best, &chosen)
-        add(chosen, o)
-      } else {
-        add(prefixToken, o)
-      }
-      o &+= 1
+    var token = prefixToken
+    if first < lower && lower > 0 {
+      let p = suffixes + (first &- previous) &* 32
+      var best = Lanes(p)
+      token = tokens(p + 16)
+      takeExtreme(order, prefix, prefixToken, &best, &token)
     }
-  }
-
-  if steps.suffixed.lowerBound < steps.suffixed.upperBound {
-    o = steps.suffixed.upperBound
-    var t = block.upperBound &- 1
-    var suffix = row(t)
-    var suffixToken = token(t)
-    while o > steps.suffixed.lowerBound {
-      o &-= 1
-      let first = plan.first(o)
-      while t > first {
-        t &-= 1
-        var best = row(t)
-        var chosen = token(t)
-        takeExtreme(isMaximum, suffix, suffixToken, &best, &chosen)
-        suffix = best
-        suffixToken = chosen
-      }
-      let p = suffixes + (first &- lower) &* 32
-      suffix.store(p)
-      unsafeBitCast(suffixToken, to: Lanes.self).store(p + 16)
-    }
-    while o < steps.next {
-      add(tokens(suffixes + (plan.first(o) &- lower) &* 32 + 16), o)
-      o &+= 1
-    }
+    addToRun(
+      token, columns(dy.row(o), at: j, count: count), &runToken, &sum, run, dx, at: j, count: count)
+    o &+= 1
   }
   unsafeBitCast(runToken, to: Lanes.self).store(run)
-  runSum.store(run + 16)
+  sum.store(run + 16)
+}
+
+/// The extremes from the rows of a block where windows start to its end.
+private func keepSuffixes<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>,
+  _ suffixes: UnsafeMutablePointer<Float>, at j: Int, count: Int
+) {
+  guard !outputs.isEmpty else { return }
+  var t = block.upperBound &- 1
+  var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
+  var suffix = columns(x.row(t), at: j, count: count)
+  var suffixToken = number
+  var o = outputs.upperBound
+  while o > outputs.lowerBound {
+    o &-= 1
+    let first = plan.first(o)
+    while t > first {
+      t &-= 1
+      number &-= 1
+      let later = suffix
+      let laterToken = suffixToken
+      suffix = columns(x.row(t), at: j, count: count)
+      suffixToken = number
+      takeExtreme(order, later, laterToken, &suffix, &suffixToken)
+    }
+    let p = suffixes + (first &- block.lowerBound) &* 32
+    suffix.store(p)
+    unsafeBitCast(suffixToken, to: Lanes.self).store(p + 16)
+  }
+}
+
+/// Windows that are a suffix of a block alone.
+private func chooseSuffixes(
+  _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>, _ dy: MatrixView,
+  _ dx: MutableMatrixView, _ suffixes: UnsafeMutablePointer<Float>,
+  _ run: UnsafeMutablePointer<Float>, at j: Int, count: Int
+) {
+  var runToken = tokens(run)
+  var sum = Lanes(run + 16)
+  for o in outputs {
+    let token = tokens(suffixes + (plan.first(o) &- block.lowerBound) &* 32 + 16)
+    addToRun(
+      token, columns(dy.row(o), at: j, count: count), &runToken, &sum, run, dx, at: j, count: count)
+  }
+  unsafeBitCast(runToken, to: Lanes.self).store(run)
+  sum.store(run + 16)
 }

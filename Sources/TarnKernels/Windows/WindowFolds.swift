@@ -42,20 +42,28 @@ struct NaNWatch {
 
   /// False only if no vector held a NaN.
   var mayHaveSeen: Bool {
-    @inline(__always) get { any(sum .!= sum) }
+    @inline(__always) get {
+      let total = sum.joined()
+      return total != total
+    }
   }
 }
 
 enum LargerFold: WindowFold {
   /// As ``maximum(_:)``: NaN if either is NaN; of two zeros the first.
   @inline(__always)
-  static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first.maximum(second) }
+  static func join(_ first: Lanes, _ second: Lanes) -> Lanes {
+    first.replacing(with: second, where: second .> first)
+      .replacing(with: second, where: second .!= second)
+  }
 
   enum Numbers: WindowFold {
     typealias Numbers = Self
     static var isForNumbers: Bool { @inline(__always) get { true } }
     @inline(__always)
-    static func join(_ first: Lanes, _ second: Lanes) -> Lanes { first.largerNumber(second) }
+    static func join(_ first: Lanes, _ second: Lanes) -> Lanes {
+      first.replacing(with: second, where: second .> first)
+    }
   }
 }
 
@@ -63,7 +71,8 @@ enum SmallerFold: WindowFold {
   /// NaN if either is NaN; of two zeros the first.
   @inline(__always)
   static func join(_ first: Lanes, _ second: Lanes) -> Lanes {
-    Numbers.join(first, second).replacing(with: second, where: second .!= second)
+    first.replacing(with: second, where: second .< first)
+      .replacing(with: second, where: second .!= second)
   }
 
   enum Numbers: WindowFold {
