@@ -107,7 +107,7 @@ private func slidingWindow(
           let x = x[rows: sequences[s]][columns: columns]
           let count = WindowKernels.blockScratch(
             rows: x.rows, length: windows.length, columns: x.columns)
-          unsafe withScratch(count) { scratch in
+          unsafe withScratch(Float.self, count) { scratch in
             // SAFETY: as above; strips write different columns; scratch is of the size asked for.
             unsafe kernels.poolBlocks(
               reduction, x, windows, y[rows: outputs[s]][columns: columns], scratch)
@@ -188,7 +188,7 @@ public func slidingWindowGradient(
             let dy = dy[rows: outputs[s]][columns: columns]
             let count = WindowKernels.blockScratch(
               rows: dy.rows, length: windows.length, columns: dy.columns)
-            unsafe withScratch(count) { scratch in
+            unsafe withScratch(Float.self, count) { scratch in
               // SAFETY: as above; strips write different columns; scratch is large enough.
               unsafe kernels.spreadBlocks(
                 dy, windows, divided, dx[rows: sequences[s]][columns: columns], scratch)
@@ -216,7 +216,7 @@ public func slidingWindowGradient(
               ? WindowKernels.shortChoiceScratch(length: windows.length, columns: x.columns)
               : WindowKernels.choiceScratch(
                 rows: x.rows, length: windows.length, columns: x.columns)
-            unsafe withScratch(count) { scratch in
+            unsafe withScratch(Float.self, count) { scratch in
               // SAFETY: as above; scratch is of the size asked for.
               if isShort {
                 unsafe kernels.chooseShort(isMaximum, x, windows, dy, dx, scratch)
@@ -310,18 +310,6 @@ extension Execution {
       }
     }
   }
-}
-
-/// Calls `body` with scratch memory of `count` elements, aligned to a cache line.
-func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-  if count <= Workspace.count {
-    unsafe Workspace.with(body)
-    return
-  }
-  let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
-  // SAFETY: allocated for count elements, freed after the only use.
-  unsafe body(memory.bindMemory(to: Float.self, capacity: count))
-  unsafe memory.deallocate()
 }
 
 extension MatrixView {

@@ -36,25 +36,6 @@ func takeExtreme<E: ExtremeOrder>(
   token.replace(with: laterToken, where: isTaken)
 }
 
-/// The token of the extreme of rows `first..<end`, in `count` columns from `j`.
-@inline(__always)
-private func extremeToken<E: ExtremeOrder>(
-  _ order: E.Type, _ x: MatrixView, _ first: Int, _ end: Int, at j: Int, count: Int
-) -> SIMD16<Int32> {
-  var row = x.row(first)
-  var best = columns(row, at: j, count: count)
-  var token = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: first))
-  var number = token
-  var t = first &+ 1
-  while t < end {
-    row += x.rowStride
-    number &+= 1
-    takeExtreme(order, columns(row, at: j, count: count), number, &best, &token)
-    t &+= 1
-  }
-  return token
-}
-
 /// `dx[t] = dy[i]` where t is the first extreme token of window i, else 0, for windows that share no
 /// token.
 ///
@@ -93,22 +74,35 @@ private func chooseDisjoint<E: ExtremeOrder>(
     cleared = end
     var j = 0
     while j < x.columns {
-      let count = min(16, x.columns &- j)
-      let token = extremeToken(order, x, first, end, at: j, count: count)
-      let gradient = columns(dy.row(i), at: j, count: count)
-      var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: first))
-      var t = first
-      while t < end {
-        store(
-          Lanes.zero.replacing(with: gradient, where: token .== number), dx.row(t), at: j,
-          count: count)
-        number &+= 1
-        t &+= 1
-      }
+      chooseOne(
+        order, x[rows: first..<end], dy.row(i), dx.row(first), stride: dx.rowStride, at: j,
+        count: min(16, x.columns &- j))
       j &+= 16
     }
   }
   clear(dx, cleared..<max(cleared, dx.rows))
+}
+
+/// The rows of one window, `count` columns from `j`.
+private func chooseOne<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ dy: UnsafePointer<Float>,
+  _ dx: UnsafeMutablePointer<Float>, stride: Int, at j: Int, count: Int
+) {
+  var best = columns(x.base, at: j, count: count)
+  var number = SIMD16<Int32>.zero
+  var token = number
+  for t in 1..<max(1, x.rows) {
+    number &+= 1
+    takeExtreme(order, columns(x.row(t), at: j, count: count), number, &best, &token)
+  }
+  let gradient = columns(dy, at: j, count: count)
+  number = .zero
+  for t in 0..<x.rows {
+    store(
+      Lanes.zero.replacing(with: gradient, where: token .== number), dx + t &* stride, at: j,
+      count: count)
+    number &+= 1
+  }
 }
 
 /// `dx[t] = Σ dy[i]` over the windows i whose first extreme token is t, for short windows.
@@ -173,8 +167,17 @@ private func findTokens<E: ExtremeOrder>(
   into tokens: UnsafeMutablePointer<Float>, slots: Int, at j: Int, count: Int
 ) {
   for i in range {
-    let token = extremeToken(
-      order, x, max(0, windows.first(i)), min(x.rows, windows.last(i) &+ 1), at: j, count: count)
+    var t = max(0, windows.first(i))
+    let end = min(x.rows, windows.last(i) &+ 1)
+    var best = columns(x.row(t), at: j, count: count)
+    var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
+    var token = number
+    t &+= 1
+    while t < end {
+      number &+= 1
+      takeExtreme(order, columns(x.row(t), at: j, count: count), number, &best, &token)
+      t &+= 1
+    }
     unsafeBitCast(token, to: Lanes.self).store(tokens + (i & (slots &- 1)) &* 16)
   }
 }

@@ -1,6 +1,7 @@
 // Windows that overlap, at a cost that does not depend on their length.
 //
-// Structures are private: others leave weak symbols for copying them.
+// Structures are private: others leave weak symbols for copying them. Sweeps are not inlined: in a
+// caller that grows too large the compiler leaves operations of vectors as calls.
 
 import TarnKernelInterface
 
@@ -230,6 +231,7 @@ private func see(_ row: UnsafePointer<Float>, count: Int, _ watch: inout NaNWatc
 }
 
 /// Four rows join the prefix, and the prefix four suffixes: `y[k] = suffix[k] ⊕ prefix`.
+@inline(never)
 private func joinFourDown<F: WindowFold>(
   _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
   _ prefix: UnsafePointer<Float>, into running: UnsafeMutablePointer<Float>,
@@ -270,6 +272,7 @@ private func joinFourDown<F: WindowFold>(
 }
 
 /// Four rows, the last first, join the suffix, which is kept after each.
+@inline(never)
 private func joinFourUp<F: WindowFold>(
   _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
   _ suffix: UnsafePointer<Float>, into slots: UnsafeMutablePointer<Float>, width: Int,
@@ -316,6 +319,7 @@ private func weights<F: WindowFold, P: BlockPlan>(
 }
 
 /// Prefixes of a block, and the outputs that end in it.
+@inline(never)
 private func sweepDown<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
   previous: Int, _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
@@ -420,6 +424,7 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
 }
 
 /// Suffixes of a block where outputs start.
+@inline(never)
 private func sweepUp<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
   _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
