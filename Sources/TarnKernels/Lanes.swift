@@ -50,6 +50,23 @@ extension SIMD16<Float> {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Lanes.self)
   }
 
+  /// Stores the lanes at `p`, any alignment, rounded to half precision, if the target has an instruction
+  /// for it; else stores nothing and is false.
+  ///
+  /// Ties go to even; a NaN becomes quiet and keeps the upper bits of its payload. `Float16` does not exist
+  /// on Intel Macs.
+  @inline(__always)
+  func storeFloat16(_ p: UnsafeMutableRawPointer) -> Bool {
+    #if (TARN_FMA && !os(macOS)) || arch(arm64)
+      var halves = SIMD16<UInt16>()
+      for i in 0..<16 { halves[i] = Float16(self[i]).bitPattern.littleEndian }
+      p.storeBytes(of: halves, as: SIMD16<UInt16>.self)
+      return true
+    #else
+      return false
+    #endif
+  }
+
   /// Stores the first `count` (1…15) lanes.
   ///
   /// Writes nothing else.

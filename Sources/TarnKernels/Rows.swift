@@ -193,11 +193,27 @@ func sumsOfVectors(
 /// Each is called once, for rising i.
 @inline(__always)
 func sumOfVectors(count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes) -> Float {
+  sumOfVectors(count: count, upTo: 0, vector, then: vector, tail: tail)
+}
+
+/// The same, with the terms of the elements below `common`, a multiple of 64, from `first`.
+@inline(__always)
+func sumOfVectors(
+  count: Int, upTo common: Int, _ first: (Int) -> Lanes, then vector: (Int) -> Lanes,
+  tail: (Int, Int) -> Lanes
+) -> Float {
   var s0 = Lanes.zero
   var s1 = Lanes.zero
   var s2 = Lanes.zero
   var s3 = Lanes.zero
   var i = 0
+  while i < common {
+    s0 += first(i)
+    s1 += first(i &+ 16)
+    s2 += first(i &+ 32)
+    s3 += first(i &+ 48)
+    i &+= 64
+  }
   while i &+ 64 <= count {
     s0 += vector(i)
     s1 += vector(i &+ 16)
