@@ -4,6 +4,18 @@
 // Sums have one order on all targets: vector i is added to accumulator i mod 4; then
 // (0 + 1) + (2 + 3), then the sixteen lanes by halving.
 
+/// `count` (1…16) elements of a row from `j`, the other lanes 0.
+@inline(__always)
+func columns(_ row: UnsafePointer<Float>, at j: Int, count: Int) -> Lanes {
+  count == 16 ? Lanes(row + j) : Lanes(row + j, count: count, fill: 0)
+}
+
+/// Stores the first `count` (1…16) lanes to a row from `j`.
+@inline(__always)
+func store(_ x: Lanes, _ row: UnsafeMutablePointer<Float>, at j: Int, count: Int) {
+  if count == 16 { x.store(row + j) } else { x.store(row + j, count: count) }
+}
+
 /// `y[i] = f(x[i])`.
 ///
 /// `y` may be `x`. Tail lanes are filled with 0, so `f` sees no other memory.
