@@ -193,54 +193,55 @@ func sumsOfVectors(
 /// Each is called once, for rising i.
 @inline(__always)
 func sumOfVectors(count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes) -> Float {
-  sumOfVectors(count: count, upTo: 0, vector, then: vector, tail: tail)
+  var sums = LaneSums()
+  sums.add(from: 0, count: count, vector, tail: tail)
+  return sums.joined()
 }
 
-/// The same, with the terms of the elements below `common`, a multiple of 64, from `first`.
-@inline(__always)
-func sumOfVectors(
-  count: Int, upTo common: Int, _ first: (Int) -> Lanes, then vector: (Int) -> Lanes,
-  tail: (Int, Int) -> Lanes
-) -> Float {
+/// The four accumulators of a sum: vector i is added to accumulator i mod 4.
+struct LaneSums {
   var s0 = Lanes.zero
   var s1 = Lanes.zero
   var s2 = Lanes.zero
   var s3 = Lanes.zero
-  var i = 0
-  while i < common {
-    s0 += first(i)
-    s1 += first(i &+ 16)
-    s2 += first(i &+ 32)
-    s3 += first(i &+ 48)
-    i &+= 64
-  }
-  while i &+ 64 <= count {
-    s0 += vector(i)
-    s1 += vector(i &+ 16)
-    s2 += vector(i &+ 32)
-    s3 += vector(i &+ 48)
-    i &+= 64
-  }
-  var accumulator = 0
-  while i < count {
-    var term: Lanes
-    if i &+ 16 <= count {
-      term = vector(i)
-    } else {
-      let rest = count &- i
-      term = tail(i, rest)
-      for lane in rest..<16 { term[lane] = 0 }
+
+  /// Adds the terms of the elements from `start`, a multiple of 64, to `count`.
+  @inline(__always)
+  mutating func add(
+    from start: Int, count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes
+  ) {
+    var i = start
+    while i &+ 64 <= count {
+      s0 += vector(i)
+      s1 += vector(i &+ 16)
+      s2 += vector(i &+ 32)
+      s3 += vector(i &+ 48)
+      i &+= 64
     }
-    switch accumulator {
-    case 0: s0 += term
-    case 1: s1 += term
-    case 2: s2 += term
-    default: s3 += term
+    var accumulator = 0
+    while i < count {
+      var term: Lanes
+      if i &+ 16 <= count {
+        term = vector(i)
+      } else {
+        let rest = count &- i
+        term = tail(i, rest)
+        for lane in rest..<16 { term[lane] = 0 }
+      }
+      switch accumulator {
+      case 0: s0 += term
+      case 1: s1 += term
+      case 2: s2 += term
+      default: s3 += term
+      }
+      accumulator &+= 1
+      i &+= 16
     }
-    accumulator &+= 1
-    i &+= 16
   }
-  return ((s0 + s1) + (s2 + s3)).joined()
+
+  /// (0 + 1) + (2 + 3), then the lanes by halving.
+  @inline(__always)
+  func joined() -> Float { ((s0 + s1) + (s2 + s3)).joined() }
 }
 
 /// The largest `x[i]`; -∞ for an empty row; NaN if one is NaN.

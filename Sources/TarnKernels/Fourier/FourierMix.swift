@@ -40,13 +40,15 @@ func mixTokens(
     let back = x.row(p)
     let ahead = x.row(p == 0 ? 0 : n &- p)
     let target = w.row(plan.place(p))
+    let end = (columns.upperBound &+ 31) & ~31
     var q = columns.lowerBound
-    while q < columns.upperBound {
+    while q < end {
       let count = columns.upperBound &- q
-      (load(ahead, d, q, count) + mirrored(back, d, q, count)).store(target + q)
-      q &+= 16
-      let rest = count &- 16
-      (load(ahead, d, q, rest) + mirrored(back, d, q, rest)).store(target + q)
+      if count >= 16 && q > 0 && q &+ 16 <= d {
+        (Lanes(ahead + q) + Lanes(back + (d &- q &- 15)).reversed).store(target + q)
+      } else {
+        foldEdge(ahead, back, d, q, count, into: target + q)
+      }
       q &+= 16
     }
     p &+= plan.outerLength
@@ -287,6 +289,15 @@ private func scatter(
     }
     next &+= 16
   }
+}
+
+/// `y[i] = ahead[first + i] + back[(d - first - i) mod d]` for i below `count`, else 0; sixteen y.
+@inline(never)
+private func foldEdge(
+  _ ahead: UnsafePointer<Float>, _ back: UnsafePointer<Float>, _ d: Int, _ first: Int,
+  _ count: Int, into y: UnsafeMutablePointer<Float>
+) {
+  (load(ahead, d, first, count) + mirrored(back, d, first, count)).store(y)
 }
 
 /// `row[first + i]` for lane i below `count`, else 0.

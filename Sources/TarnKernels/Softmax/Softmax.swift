@@ -127,10 +127,82 @@ private func exponentials(
   count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float,
   searching w: UnsafePointer<Float>, count wCount: Int
 ) -> (sum: Float, extreme: Float) {
-  let factor = Lanes(repeating: binaryScale(scale))
+  let factor = binaryScale(scale)
+  // Where all three rows have elements, the work on the other two goes along.
+  let common = min(count, min(zCount, wCount)) & ~63
+  var sums = LaneSums()
+  var found = Lanes(repeating: -.infinity)
+  if common > 0 {
+    addExponentialsOfThree(
+      &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm,
+      searching: w, sign: scale.bitPattern & 0x8000_0000, &found)
+  }
+  if common < count {
+    addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count)
+  }
+  if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
+  var extremeFound = found.joinedMaximum()
+  if common < wCount {
+    let rest = extreme(w + common, scale: scale, count: wCount &- common)
+    extremeFound = extremeFound.maximum(withSign(rest, of: scale))
+  }
+  return (sums.joined(), withSign(extremeFound, of: scale))
+}
+
+/// The loop of ``exponentials(_:scale:from:into:count:scaling:count:by:searching:count:)``: `count`
+/// is a multiple of 64 that none of the three rows is shorter than.
+///
+/// A function of its own: in one that grows too large the compiler keeps the parts as calls.
+@inline(never)
+private func addExponentialsOfThree(
+  _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
+  into y: UnsafeMutablePointer<Float>, count: Int, scaling z: UnsafeMutablePointer<Float>,
+  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32, _ found: inout Lanes
+) {
+  let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
-  let norms = Lanes(repeating: norm)
-  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
+  let norm = Lanes(repeating: norm)
+  let sign = SIMD16<UInt32>(repeating: sign)
+  @inline(__always) func value(_ i: Int) -> Lanes {
+    let value = exponential(Lanes(x + i), shift, factor)
+    value.store(y + i)
+    (Lanes(UnsafePointer(z + i)) * norm).store(z + i)
+    return value
+  }
+  var s0 = sums.s0
+  var s1 = sums.s1
+  var s2 = sums.s2
+  var s3 = sums.s3
+  var m0 = found
+  var m1 = found
+  var i = 0
+  while i < count {
+    // w before z: two rows before and behind, they agree in the low bits of their addresses.
+    m0 = largerWithSign(m0, Lanes(w + i), sign)
+    m1 = largerWithSign(m1, Lanes(w + i + 16), sign)
+    m0 = largerWithSign(m0, Lanes(w + i + 32), sign)
+    m1 = largerWithSign(m1, Lanes(w + i + 48), sign)
+    s0 += value(i)
+    s1 += value(i &+ 16)
+    s2 += value(i &+ 32)
+    s3 += value(i &+ 48)
+    i &+= 64
+  }
+  sums.s0 = s0
+  sums.s1 = s1
+  sums.s2 = s2
+  sums.s3 = s3
+  found = m0.maximum(m1)
+}
+
+/// The same for one row from `start` on, a multiple of 64.
+@inline(never)
+private func addExponentials(
+  _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
+  into y: UnsafeMutablePointer<Float>, start: Int, count: Int
+) {
+  let factor = Lanes(repeating: factor)
+  let shift = Lanes(repeating: m)
   @inline(__always) func vector(_ i: Int) -> Lanes {
     let value = exponential(Lanes(x + i), shift, factor)
     value.store(y + i)
@@ -141,26 +213,7 @@ private func exponentials(
     value.store(y + i, count: rest)
     return value
   }
-  // Where all three rows have elements, the work on the other two goes along.
-  let common = min(count, min(zCount, wCount)) & ~63
-  var m0 = Lanes(repeating: -.infinity)
-  var m1 = m0
-  @inline(__always) func vectorOfThree(_ i: Int) -> Lanes {
-    let value = vector(i)
-    (Lanes(UnsafePointer(z + i)) * norms).store(z + i)
-    let found = largerWithSign(m0, Lanes(w + i), sign)
-    m0 = m1
-    m1 = found
-    return value
-  }
-  let total = sumOfVectors(count: count, upTo: common, vectorOfThree, then: vector, tail: tail)
-  if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
-  var found = m0.maximum(m1).joinedMaximum()
-  if common < wCount {
-    let rest = extreme(w + common, scale: scale, count: wCount &- common)
-    found = found.maximum(withSign(rest, of: scale))
-  }
-  return (total, withSign(found, of: scale))
+  sums.add(from: start, count: count, vector, tail: tail)
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.

@@ -615,8 +615,11 @@ private func addToRun(
     sum.store(run + 16)
     let powers = SIMD16<Int32>(
       1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-    let lanes = SIMD16<Int32>.zero.replacing(with: powers, where: isNew).wrappedSum()
-    store(lanes: UInt32(bitPattern: lanes), of: run, into: dx, at: j, count: count)
+    let bits = SIMD16<Int32>.zero.replacing(with: powers, where: isNew)
+    let eight = bits.lowHalf | bits.highHalf
+    let four = eight.lowHalf | eight.highHalf
+    let lanes = UInt32(bitPattern: four[0] | four[1] | four[2] | four[3])
+    store(lanes: lanes, of: run, into: dx, at: j, count: count)
     sum.replace(with: Lanes.zero, where: isNew)
     runToken = token
   }
