@@ -88,3 +88,20 @@ public enum LoadedModel: Sendable {
     }
   }
 }
+
+extension Checkpoint {
+  /// Opens a directory that must hold a model of one type.
+  ///
+  /// - Throws: ``ModelError/unknownModelType(directory:found:expected:)`` for another.
+  init(
+    directory: String, of expected: String, _ options: ModelOptions
+  ) throws(ModelError) {
+    self = try checkpoint { () throws(CheckpointError) in
+      try Checkpoint(directory: directory, loading: options.loading)
+    }
+    let type = try LoadedModel.typeName(self, options)
+    guard type == expected else {
+      throw .unknownModelType(directory: directory, found: "\"\(type)\"", expected: [expected])
+    }
+  }
+}

@@ -85,10 +85,18 @@ extension LoadedModel {
 
 /// Rows of a ragged batch at their places in a padded tensor.
 struct Padding {
-  var rows: TokenRows
+  var rows: TokenBatch
   var batch: Int
   var length: Int
   var mask: [Bool]
+
+  init(_ rows: TokenBatch, _ padded: PaddedInputs, mask: [[Bool]]?) {
+    self.rows = rows
+    batch = padded.batch
+    length = padded.length
+    self.mask =
+      mask?.flatMap { $0 } ?? Array(repeating: true, count: padded.batch * padded.length)
+  }
 
   /// Whether a sequence has a real token; without one its mean is 0/0 and no result reads it.
   func hasKept(_ sequence: Int) -> Bool {
@@ -108,14 +116,46 @@ struct Padding {
   func place(_ x: Matrix, firstRow: Int, in tensor: inout NamedTensor) {
     let columns = x.columns
     let elements = x.elements
-    for i in 0..<x.rows {
-      let row = firstRow + i
-      let position =
-        Int(rows.plan.sequences[row]) * length + Int(rows.inputPositions[row])
-      tensor.values.replaceSubrange(
-        position * columns..<(position + 1) * columns,
-        with: elements[i * columns..<(i + 1) * columns])
+    for s in 0..<batch {
+      for row in rows.sequences[s].clamped(to: firstRow..<firstRow + x.rows) {
+        let position = s * length + Int(rows.inputPositions[row])
+        let i = row - firstRow
+        tensor.values.replaceSubrange(
+          position * columns..<(position + 1) * columns,
+          with: elements[i * columns..<(i + 1) * columns])
+      }
     }
+  }
+}
+
+extension EncoderModel {
+  /// What every head makes of the last hidden states.
+  func headOutputs(
+    _ h: Matrix, _ padding: Padding, predictions: String
+  ) throws(TarnError) -> [NamedTensor] {
+    var results: [NamedTensor] = []
+    func append(_ name: String, _ x: Matrix) {
+      results.append(
+        NamedTensor(name: name, shape: [x.rows, x.columns], values: x.elements))
+    }
+    if let pooler = heads.pooler {
+      let pooled = try pooler(
+        try padding.rows.firstRows(of: h, on: execution), on: execution)
+      append("pooler_output", pooled)
+      if let classifier = heads.sequenceClassifier {
+        append("logits", try classifier(pooled, on: execution))
+      }
+      if let relationship = heads.relationship {
+        append("seq_relationship_logits", try relationship(pooled, on: execution))
+      }
+    }
+    if let classifier = heads.tokenClassifier {
+      results.append(padding.padded("logits", try classifier(h, on: execution)))
+    }
+    if let head = heads.maskedLanguageModel {
+      results.append(padding.padded(predictions, try head(h, on: execution)))
+    }
+    return results
   }
 }
 
@@ -133,14 +173,12 @@ extension PoNetModel {
         mask: mask?[i])
     }
     let rows = try tokenRows(inputs)
-    let padding = Padding(
-      rows: rows, batch: padded.batch, length: padded.length,
-      mask: mask?.flatMap { $0 } ?? Array(repeating: true, count: padded.batch * padded.length))
+    let padding = Padding(rows.batch, padded, mask: mask)
     return try operation { () throws(TarnError) in try outputs(rows, padding) }
   }
 
   private func outputs(
-    _ rows: TokenRows, _ padding: Padding
+    _ rows: PoNetRows, _ padding: Padding
   ) throws(TarnError) -> [NamedTensor] {
     var results: [NamedTensor] = []
     var inner: [String: NamedTensor] = [:]
@@ -176,31 +214,9 @@ extension PoNetModel {
         }
       }, on: execution)
     results += order.compactMap { inner[$0] }
-    let first = try PoNetEncoder.firstRows(of: h, rows, on: execution)
-    if let pooler = self.heads.pooler {
-      let pooled = try pooler(first, on: execution)
-      results.append(
-        NamedTensor(name: "pooler_output", shape: [batch, d], values: pooled.elements))
-      if let classifier = self.heads.classifier {
-        let logits = try classifier(pooled, on: execution)
-        results.append(
-          NamedTensor(name: "logits", shape: [batch, logits.columns], values: logits.elements))
-      }
-      if let sentenceStructure = self.heads.sentenceStructure {
-        let logits = try sentenceStructure(pooled, on: execution)
-        results.append(
-          NamedTensor(
-            name: "seq_relationship_logits", shape: [batch, 3], values: logits.elements))
-      }
-    } else if let classifier = self.heads.classifier {
-      results.append(padding.padded("logits", try classifier(h, on: execution)))
-    }
-    if let head = self.heads.maskedLanguageModel {
-      results.append(padding.padded("prediction_logits", try head(h, on: execution)))
-    }
+    results += try headOutputs(h, padding, predictions: "prediction_logits")
     return results
   }
-
 }
 
 extension LayerValue {
@@ -222,10 +238,11 @@ extension Padding {
     var values = [Float](repeating: 0, count: batch * x.rows * length)
     let elements = x.elements
     for h in 0..<x.rows {
-      for row in 0..<x.columns where rows.keep?[row] ?? true {
-        let s = Int(rows.plan.sequences[row])
-        values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
-          elements[h * x.columns + row]
+      for s in 0..<batch {
+        for row in rows.sequences[s] where rows.keep?[row] ?? true {
+          values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
+            elements[h * x.columns + row]
+        }
       }
     }
     var spread: [Bool] = []
@@ -247,9 +264,7 @@ extension LongRangeArenaModel {
       let mask = try padded.mask("mask_\(k)", threshold: 0.5) ?? ids.map { $0.map { $0 != 0 } }
       let inputs = ids.indices.map { prepared(ids[$0], mask: mask[$0]) }
       let (rows, states) = try states(inputs, keepsAll: true)
-      let padding = Padding(
-        rows: rows, batch: padded.batch, length: padded.length,
-        mask: inputs.flatMap { $0.mask ?? [] })
+      let padding = Padding(rows.batch, padded, mask: inputs.map { $0.mask ?? [] })
       for (i, state) in states.enumerated() {
         results.append(padding.padded("hidden_states_\(k).\(i)", state))
       }

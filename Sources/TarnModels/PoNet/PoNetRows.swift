@@ -1,10 +1,10 @@
-// From what a caller gives to the rows that are computed: masked tokens become constants.
+// PoNet's inputs, and what its poolings need to know of the rows of a batch.
 
 internal import Tarn
 internal import TarnKernelInterface
-internal import TarnText
+public import TarnText
 
-/// One sequence of token numbers with what the model may be told about them.
+/// One sequence of token numbers with what PoNet may be told about them.
 ///
 /// Shapes: each list has one entry a token. Docs: PoNet, section Inputs.
 public struct PoNetInput: Sendable {
@@ -39,34 +39,32 @@ public struct PoNetInput: Sendable {
 
   /// The ids that the published code treats as special, whatever the vocabulary says.
   static let specialIDs: ClosedRange<Int> = 101...102
+
+  /// What other encoders take too.
+  var tokens: TokenInput {
+    TokenInput(ids: ids, tokenTypes: tokenTypes, positions: positions, mask: mask)
+  }
 }
 
-/// Limits that a model sets to its inputs.
-struct InputLimits {
-  var vocabulary: Int
-  var tokenTypes: Int
-  /// Positions that are allowed; the table repeats if it is shorter.
-  var positions: Int
-  var positionRows: Int
+extension PoNetInput: EncoderInput {
+  /// An encoded document as the model takes it.
+  public init(_ document: DocumentEncoding) {
+    self.init(
+      ids: document.encoding.ids.map(Int.init),
+      tokenTypes: document.encoding.typeIDs.map(Int.init),
+      segments: document.segmentIDs.map(Int.init))
+  }
 }
 
 /// The rows of a ragged batch and their relations.
 ///
-/// A masked token is not a row. What others see of it is a constant (-10000): in the maximum of its
-/// segment and in its neighbours' windows. Position 0 stays a row, since the pooler reads it, and a
-/// sequence with nothing kept keeps all rows, whose values are defined. Such rows are `.masked`.
-struct TokenRows: Sendable {
+/// What others see of a masked token is a constant (-10000): in the maximum of its segment and in its
+/// neighbours' windows. A masked token that is a row all the same is `.masked`.
+struct PoNetRows: Sendable {
   /// The constant that published code puts at masked and special positions.
   static let fill: Float = -10000
 
-  var sequences = Ragged()
-  /// The position in the caller's sequence of each row.
-  var inputPositions: [Int32] = []
-  var ids: [Int32] = []
-  var tokenTypes: [Int32] = []
-  var positions: [Int32] = []
-  /// nil if every row is kept.
-  var keep: [Bool]?
+  var batch: TokenBatch
   var neighbours: [WindowNeighbours] = []
   var plan = FusionPlan(kinds: [], sequences: [], labels: [])
   /// What the maximum of each segment starts from; one more row takes what masked rows bring.
@@ -78,26 +76,23 @@ struct TokenRows: Sendable {
   ///   - inputs: the batch.
   ///   - limits: of the model.
   ///   - excludesSpecial: whether special tokens take part in the global value only (`clsgsepg`).
-  /// - Throws: ``ModelError/emptyInput(sequence:)``,
-  ///   ``ModelError/inputLength(sequence:list:found:expected:)``,
-  ///   ``ModelError/tooLong(sequence:tokens:limit:)``,
-  ///   ``ModelError/inputRange(sequence:list:position:found:count:)``.
+  /// - Throws: as ``TokenBatch/init(_:limits:)``.
   /// - Complexity: linear in the tokens.
   init(
     _ inputs: [PoNetInput], limits: InputLimits, excludesSpecial: Bool
   ) throws(ModelError) {
-    var lengths: [Int] = []
-    var anyMasked = false
-    var keepFlags: [Bool] = []
-    reserve(inputs.reduce(0) { $0 + $1.ids.count })
-    keepFlags.reserveCapacity(ids.capacity)
+    for (s, input) in inputs.enumerated() {
+      if let count = input.segments?.count, count != input.ids.count {
+        throw .inputLength(
+          sequence: s, list: "segments", found: count, expected: input.ids.count)
+      }
+    }
+    batch = try TokenBatch(inputs.map(\.tokens), limits: limits)
+    reserve(batch.count)
     for (s, input) in inputs.enumerated() {
       let n = input.ids.count
-      try TokenRows.check(input, s, limits)
       let mask = input.mask ?? []
       let isKept = { (t: Int) in mask.isEmpty || mask[t] }
-      let anyKept = (0..<n).contains(where: isKept)
-      let included = (0..<n).filter { isKept($0) || $0 == 0 || !anyKept }
       let isSpecial = { (t: Int) in
         excludesSpecial && PoNetInput.specialIDs.contains(input.ids[t])
       }
@@ -111,16 +106,11 @@ struct TokenRows: Sendable {
           segmentStart.append(-.infinity)
         }
         if !isKept(t), let label = labelOf[segments[t]] {
-          segmentStart[Int(label)] = TokenRows.fill
+          segmentStart[Int(label)] = PoNetRows.fill
         }
       }
-      for t in included {
-        inputPositions.append(Int32(t))
-        ids.append(Int32(input.ids[t]))
-        tokenTypes.append(Int32(input.tokenTypes?[t] ?? 0))
-        positions.append(Int32((input.positions?[t] ?? t) % max(1, limits.positionRows)))
-        keepFlags.append(isKept(t))
-        anyMasked = anyMasked || !isKept(t)
+      for row in batch.sequences[s] {
+        let t = Int(batch.inputPositions[row])
         plan.kinds.append(!isKept(t) ? .masked : isSpecial(t) ? .globalOnly : .full)
         plan.sequences.append(Int32(s))
         plan.labels.append(isKept(t) ? labelOf[segments[t]] ?? 0 : -1)
@@ -131,25 +121,17 @@ struct TokenRows: Sendable {
             hasLeftRow: isRow(t - 1), hasRightRow: isRow(t + 1),
             hasFill: isFill(t - 1) || isFill(t + 1)))
       }
-      lengths.append(included.count)
     }
     // Masked rows bring their maxima to a row of their own that nobody reads.
     let unread = Int32(segmentStart.count)
     segmentStart.append(-.infinity)
     for i in plan.labels.indices where plan.labels[i] < 0 { plan.labels[i] = unread }
-    keep = anyMasked ? keepFlags : nil
-    let settled = lengths
-    sequences = try operation { () throws(TarnError) in try Ragged(lengths: settled) }
   }
 
-  var count: Int { ids.count }
+  var count: Int { batch.count }
 
   /// Makes room once, so that lists do not double as they grow.
   private mutating func reserve(_ tokens: Int) {
-    inputPositions.reserveCapacity(tokens)
-    ids.reserveCapacity(tokens)
-    tokenTypes.reserveCapacity(tokens)
-    positions.reserveCapacity(tokens)
     neighbours.reserveCapacity(tokens)
     plan.kinds.reserveCapacity(tokens)
     plan.sequences.reserveCapacity(tokens)
@@ -158,40 +140,9 @@ struct TokenRows: Sendable {
 
   /// Whether the first row of every sequence takes its global value only.
   var firstRowsAreGlobalOnly: Bool {
-    (0..<sequences.count).allSatisfy {
-      !sequences[$0].isEmpty && plan.kinds[sequences[$0].lowerBound] == .globalOnly
-    }
-  }
-
-  private static func check(
-    _ input: PoNetInput, _ s: Int, _ limits: InputLimits
-  ) throws(ModelError) {
-    let n = input.ids.count
-    guard n > 0 else { throw .emptyInput(sequence: s) }
-    let lists = [
-      ("tokenTypes", input.tokenTypes?.count), ("segments", input.segments?.count),
-      ("positions", input.positions?.count), ("mask", input.mask?.count),
-    ]
-    for (name, count) in lists {
-      if let count, count != n {
-        throw .inputLength(sequence: s, list: name, found: count, expected: n)
-      }
-    }
-    guard n <= limits.positions || input.positions != nil else {
-      throw .tooLong(sequence: s, tokens: n, limit: limits.positions)
-    }
-    guard n < Int(Int32.max) else {
-      throw .tooLong(sequence: s, tokens: n, limit: Int(Int32.max) - 1)
-    }
-    let ranges = [
-      ("ids", input.ids, limits.vocabulary),
-      ("tokenTypes", input.tokenTypes ?? [], limits.tokenTypes),
-      ("positions", input.positions ?? [], limits.positions),
-    ]
-    for (name, values, count) in ranges {
-      if let t = values.firstIndex(where: { $0 < 0 || $0 >= count }) {
-        throw .inputRange(sequence: s, list: name, position: t, found: values[t], count: count)
-      }
+    (0..<batch.sequences.count).allSatisfy {
+      !batch.sequences[$0].isEmpty
+        && plan.kinds[batch.sequences[$0].lowerBound] == .globalOnly
     }
   }
 }

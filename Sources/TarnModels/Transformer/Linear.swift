@@ -1,4 +1,4 @@
-// The two layers with weights that every model shares.
+// The two layers with weights that every part of a model is made of.
 
 internal import Tarn
 internal import TarnCheckpoints
@@ -66,20 +66,24 @@ struct LayerNorm: Sendable {
   let bias: Matrix
   let epsilon: Float
 
-  /// Reads `NAME.weight` and `NAME.bias`, both `[size]`.
+  /// Reads `NAME.weight` and `NAME.bias`, both `[size]`; old files call them `gamma` and `beta`.
   init(
     _ weights: WeightScope, _ name: String, size: Int, epsilon: Float, on execution: Execution
   ) throws(ModelError) {
-    gain = try weights.vector(name + ".weight", count: size, on: execution)
-    bias = try weights.vector(name + ".bias", count: size, on: execution)
+    let isOld = !weights.has(name + ".weight") && weights.has(name + ".gamma")
+    gain = try weights.vector(
+      name + (isOld ? ".gamma" : ".weight"), count: size, on: execution)
+    bias = try weights.vector(name + (isOld ? ".beta" : ".bias"), count: size, on: execution)
     self.epsilon = epsilon
   }
 
-  /// Writes rows `first…` of `y`.
+  /// Normalises `x + residual` into rows `first…` of `y`.
   func callAsFunction(
-    _ x: Matrix, into y: inout Matrix, at first: Int = 0, on execution: Execution
+    _ x: Matrix, residual: Matrix? = nil, into y: inout Matrix, at first: Int = 0,
+    on execution: Execution
   ) throws(TarnError) {
     try layerNorm(
-      x, gain: gain, bias: bias, epsilon: epsilon, into: &y, at: first, on: execution)
+      x, residual: residual, gain: gain, bias: bias, epsilon: epsilon, into: &y, at: first,
+      on: execution)
   }
 }

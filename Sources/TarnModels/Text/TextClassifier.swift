@@ -2,23 +2,26 @@
 
 internal import Tarn
 internal import TarnCheckpoints
+internal import TarnKernelInterface
 public import TarnText
 
-/// A label for a text, with the probabilities of all.
+/// A label for a text, with the scores of all.
 public struct Classification: Sendable {
-  /// The label with the largest probability; the first of equals.
+  /// The label with the largest score; the first of equals.
   public var label: String
-  /// Its probability.
+  /// Its score.
   public var score: Float
   /// All labels in the model's order.
   public var labels: [String]
-  /// Softmax of the logits, in the model's order.
+  /// The scores, in the model's order: softmax of the logits, the sigmoid of each, or the logits
+  /// themselves, as ``EncoderHeads/problem`` says.
   public var probabilities: [Float]
   /// The logits.
   public var logits: [Float]
   /// Tokens that the model saw, specials included.
   public var tokens: Int
-  /// Distinct segments among them, those of the specials included.
+  /// Distinct segments among them, those of the specials included; models that know none take a text
+  /// as one.
   public var segments: Int
 
   init(
@@ -43,16 +46,17 @@ public enum LongText: Sendable {
   case isTruncated
 }
 
-/// A PoNet checkpoint with a classifier and a vocabulary: text in, label out.
+/// A checkpoint with a sequence classifier and a vocabulary: text in, label out.
 ///
 ///     let model = try PoNetClassifier(directory: "ponet-hyperpartisan-mini")
 ///     let answer = try model.classify(["a long document ..."])[0]
 ///     print(answer.label, answer.score)
 ///
-/// A text is tokenized as BERT does; each sentence is a segment (Docs: PoNet, section Segments).
-public struct PoNetClassifier: Sendable {
+/// A text is tokenized as BERT does; for PoNet each sentence is a segment (Docs: PoNet, section
+/// Segments).
+public struct TextClassifier<Model: EncoderModel>: Sendable {
   /// The model itself.
-  public let model: PoNetModel
+  public let model: Model
   /// Text to tokens.
   public let tokenizer: WordPieceTokenizer
 
@@ -63,22 +67,25 @@ public struct PoNetClassifier: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no classifier.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    model = try PoNetModel(directory: directory, options: options)
+    model = try Model(directory: directory, options: options)
     tokenizer = try WordPieceTokenizer(checkpoint: directory)
-    guard model.heads.classifier != nil, model.heads.pooler != nil else {
+    guard model.heads.sequenceClassifier != nil else {
       throw model.missing("sequence-classification", "classifier.weight")
     }
+    guard model.heads.pooler != nil else { throw model.missing("pooler", "pooler.dense.weight") }
   }
 
-  /// What the model sees of a text: tokens, and a segment for each sentence; of a pair of texts: a
-  /// segment for each.
+  /// What the model sees of a text: tokens, and for PoNet a segment for each sentence; of a pair of
+  /// texts: a segment for each.
   ///
   /// - Throws: ``ModelError/text(_:)``; ``ModelError/tooLong(sequence:tokens:limit:)`` if the text
   ///   has more tokens than positions and must not be cut.
   public func encode(
     _ text: String, pair: String? = nil, longText: LongText = .isRejected
   ) throws(ModelError) -> DocumentEncoding {
-    try tokenizer.document(text, pair: pair, limit: model.maxPositions, longText: longText)
+    try tokenizer.document(
+      text, pair: pair, segmentation: Model.segmentation, limit: model.maxPositions,
+      longText: longText)
   }
 
   /// Labels texts; each result is the same as for its text alone.
@@ -92,33 +99,37 @@ public struct PoNetClassifier: Sendable {
     return try classify(encodings)
   }
 
-  /// Labels encoded documents.
+  /// Labels encoded documents, in batches of like length; results in the order of the documents.
   ///
   /// - Throws: ``ModelError`` for an encoding that does not fit the model.
   public func classify(_ encodings: [DocumentEncoding]) throws(ModelError) -> [Classification] {
-    guard !encodings.isEmpty else { return [] }
-    let logits = try model.sequenceLogits(encodings.map(PoNetInput.init))
-    let probabilities = try operation { () throws(TarnError) in
-      var p = try Matrix(rows: logits.rows, columns: logits.columns)
-      try softmax(logits, into: &p, on: model.execution)
-      return p
+    let lengths = encodings.map(\.encoding.count)
+    return try LengthBatches(lengths).map { (batch) throws(ModelError) in
+      let logits = try model.sequenceLogits(batch.map { Model.Input(encodings[$0]) })
+      let scores = try scores(of: logits)
+      return batch.indices.map { i in
+        let document = encodings[batch[i]]
+        return Classification(
+          logits: logits.rows(i..<i + 1).elements,
+          probabilities: scores.rows(i..<i + 1).elements,
+          labels: model.heads.labels, tokens: document.encoding.count,
+          segments: Set(document.segmentIDs).count)
+      }
     }
-    return encodings.indices.map { i in
-      Classification(
-        logits: logits.rows(i..<i + 1).elements,
-        probabilities: probabilities.rows(i..<i + 1).elements,
-        labels: model.configuration.labels, tokens: encodings[i].encoding.count,
-        segments: Set(encodings[i].segmentIDs).count)
+  }
+
+  private func scores(of logits: Matrix) throws(ModelError) -> Matrix {
+    try operation { () throws(TarnError) in
+      var scores = try Matrix(rows: logits.rows, columns: logits.columns)
+      switch model.heads.problem {
+      case .oneLabel: try softmax(logits, into: &scores, on: model.execution)
+      case .manyLabels: try elementwise(.sigmoid, logits, into: &scores, on: model.execution)
+      case .regression: scores = logits
+      }
+      return scores
     }
   }
 }
 
-extension PoNetInput {
-  /// An encoded document as the model takes it.
-  public init(_ document: DocumentEncoding) {
-    self.init(
-      ids: document.encoding.ids.map(Int.init),
-      tokenTypes: document.encoding.typeIDs.map(Int.init),
-      segments: document.segmentIDs.map(Int.init))
-  }
-}
+/// A PoNet checkpoint with a classifier and a vocabulary.
+public typealias PoNetClassifier = TextClassifier<PoNetModel>

@@ -21,10 +21,10 @@ public struct MaskCandidates: Sendable {
   public var candidates: [Candidate]
 }
 
-/// A PoNet checkpoint with a masked-LM head and a vocabulary.
-public struct PoNetMaskedLanguageModel: Sendable {
+/// A checkpoint with a masked-LM head and a vocabulary.
+public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
   /// The model itself.
-  public let model: PoNetModel
+  public let model: Model
   /// Text to tokens.
   public let tokenizer: WordPieceTokenizer
 
@@ -32,7 +32,7 @@ public struct PoNetMaskedLanguageModel: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no masked-LM head.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    model = try PoNetModel(directory: directory, options: options)
+    model = try Model(directory: directory, options: options)
     tokenizer = try WordPieceTokenizer(checkpoint: directory)
     guard model.heads.maskedLanguageModel != nil else {
       throw model.missing("masked-LM", "cls.predictions.transform.dense.weight")
@@ -50,11 +50,12 @@ public struct PoNetMaskedLanguageModel: Sendable {
   public func fillMask(
     _ text: String, top: Int = 5, longText: LongText = .isRejected
   ) throws(ModelError) -> [MaskCandidates] {
-    let document = try tokenizer.document(text, limit: model.maxPositions, longText: longText)
+    let document = try tokenizer.document(
+      text, segmentation: Model.segmentation, limit: model.maxPositions, longText: longText)
     let ids = document.encoding.ids
     let positions = ids.indices.filter { ids[$0] == tokenizer.maskID }
     guard !positions.isEmpty else { throw .noMask }
-    let logits = try model.maskedLogits(PoNetInput(document), positions: positions)
+    let logits = try model.maskedLogits(Model.Input(document), positions: positions)
     let probabilities = try operation { () throws(TarnError) in
       var p = try Matrix(rows: logits.rows, columns: logits.columns)
       try softmax(logits, into: &p, on: model.execution)
@@ -74,3 +75,6 @@ public struct PoNetMaskedLanguageModel: Sendable {
     }
   }
 }
+
+/// A PoNet checkpoint with a masked-LM head and a vocabulary.
+public typealias PoNetMaskedLanguageModel = MaskedLanguageModel<PoNetModel>

@@ -34,8 +34,9 @@ extension WordPieceTokenizer {
   /// Tokens and segments of a text, or of a pair of texts, within a limit of tokens.
   ///
   /// - Parameters:
-  ///   - text: a text, whose sentences are its segments.
+  ///   - text: a text.
   ///   - pair: a second text; each of the two is then one segment.
+  ///   - segmentation: what the segments of a single text are.
   ///   - limit: the greatest number of tokens, nil for any.
   ///   - longText: what happens beyond the limit.
   /// - Returns: the tokens and the segment number of each.
@@ -43,7 +44,8 @@ extension WordPieceTokenizer {
   ///   ``ModelError/tooLong(sequence:tokens:limit:)`` if the text has more tokens than `limit` and
   ///   must not be cut.
   package func document(
-    _ text: String, pair: String? = nil, limit: Int?, longText: LongText
+    _ text: String, pair: String? = nil, segmentation: DocumentSegmentation = .sentences,
+    limit: Int?, longText: LongText
   ) throws(ModelError) -> DocumentEncoding {
     let specials = pair == nil ? 2 : 3
     if let limit, limit <= specials {
@@ -52,7 +54,7 @@ extension WordPieceTokenizer {
     let room = longText == .isTruncated ? limit : nil
     let encoding = try TarnModels.text { () throws(TextError) in
       if let pair { return try encodeDocument(text, pair: pair, maxLength: room) }
-      return try encodeDocument(text, maxLength: room)
+      return try encodeDocument(text, segmentation: segmentation, maxLength: room)
     }
     let tokens = encoding.encoding.count
     guard tokens > specials else { throw .emptyText }

@@ -28,7 +28,8 @@ struct MaskedLanguageModelHead: Sendable {
   let activation: ElementwiseFunction
 
   init(
-    _ weights: WeightScope, _ c: PoNetConfiguration, wordTable: Matrix, on execution: Execution
+    _ weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
+    on execution: Execution
   ) throws(ModelError) {
     let d = c.hiddenSize
     let predictions = weights["predictions"]
@@ -68,41 +69,89 @@ struct MaskedLanguageModelHead: Sendable {
 }
 
 /// The heads whose weights a checkpoint holds.
-struct PoNetHeads: Sendable {
+public struct EncoderHeads: Sendable {
+  /// The labels of the classifier, in order.
+  public let labels: [String]
+  /// How the classifier's logits become scores.
+  public let problem: ProblemType
+
   let pooler: Pooler?
-  let classifier: Linear?
   let maskedLanguageModel: MaskedLanguageModelHead?
-  /// Three classes: in order, swapped, from elsewhere.
-  let sentenceStructure: Linear?
+  /// On the pooled row, how B stands to A: follows or not; PoNet: in order, swapped, from elsewhere.
+  let relationship: Linear?
+  /// On the pooled row.
+  let sequenceClassifier: Linear?
+  /// On the pooled row of each choice: one logit.
+  let choice: Linear?
+  /// On each row.
+  let tokenClassifier: Linear?
+  /// On each row: logits of start and end.
+  let answer: Linear?
+  /// `ForPreTraining`, or both of its heads are there.
+  let isPretraining: Bool
 
   /// Reads the heads that are there; a head whose first weight is missing is nil.
   ///
+  /// What the tensor `classifier` is, `architectures` says; without that it is for sequences if
+  /// there is a pooler, else for tokens.
+  ///
   /// - Parameters:
-  ///   - backbone: the scope of the encoder's names, with or without the prefix `ponet.`.
+  ///   - backbone: the scope of the encoder's names, with or without its prefix.
   ///   - root: the scope of the whole file.
   ///   - c: sizes and activation.
   ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
+  ///   - relationships: classes of `cls.seq_relationship`.
   ///   - execution: kernels that pack.
   /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
   init(
-    backbone: WeightScope, root: WeightScope, _ c: PoNetConfiguration, wordTable: Matrix,
-    on execution: Execution
+    backbone: WeightScope, root: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
+    relationships: Int, on execution: Execution
   ) throws(ModelError) {
     let d = c.hiddenSize
+    labels = c.labels
+    problem = c.problem ?? (c.labels.count == 1 ? .manyLabels : .oneLabel)
     pooler =
       backbone.has("pooler.dense.weight")
       ? Pooler(
         dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d, on: execution))
       : nil
-    classifier =
-      root.has("classifier.weight")
-      ? try Linear(root, "classifier", inputs: d, outputs: c.labels.count, on: execution) : nil
+    var classifier: Linear?
+    var kind = c.head
+    if root.has("classifier.weight") {
+      switch kind {
+      case .sequenceClassification, .multipleChoice, .tokenClassification: break
+      default: kind = pooler == nil ? .tokenClassification : .sequenceClassification
+      }
+      classifier = try Linear(
+        root, "classifier", inputs: d, outputs: kind == .multipleChoice ? 1 : labels.count,
+        on: execution)
+    }
+    sequenceClassifier = kind == .sequenceClassification ? classifier : nil
+    choice = kind == .multipleChoice ? classifier : nil
+    tokenClassifier = kind == .tokenClassification ? classifier : nil
+    answer =
+      root.has("qa_outputs.weight")
+      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2, on: execution) : nil
     let cls = root["cls"]
     maskedLanguageModel =
       cls.has("predictions.transform.dense.weight")
       ? try MaskedLanguageModelHead(cls, c, wordTable: wordTable, on: execution) : nil
-    sentenceStructure =
+    relationship =
       cls.has("seq_relationship.weight")
-      ? try Linear(cls, "seq_relationship", inputs: d, outputs: 3, on: execution) : nil
+      ? try Linear(cls, "seq_relationship", inputs: d, outputs: relationships, on: execution)
+      : nil
+    isPretraining =
+      c.head == .pretraining || (maskedLanguageModel != nil && relationship != nil)
+  }
+
+  /// Names of the heads, with the model's own word for the relationship of two texts.
+  func names(relationship name: String) -> [String] {
+    let names: [(Bool, String)] = [
+      (pooler != nil, "pooler"), (sequenceClassifier != nil, "sequence-classification"),
+      (choice != nil, "multiple-choice"), (tokenClassifier != nil, "token-classification"),
+      (answer != nil, "question-answering"), (maskedLanguageModel != nil, "masked-lm"),
+      (relationship != nil, name),
+    ]
+    return names.filter(\.0).map(\.1)
   }
 }
