@@ -5,13 +5,15 @@ internal import TarnCheckpoints
 
 /// A model of any type that this library implements, chosen by its config.json.
 public enum LoadedModel: Sendable {
+  /// FNet.
+  case fNet(FNetModel)
   /// PoNet in the published layout.
   case poNet(PoNetModel)
   /// PoNet of the Long Range Arena experiments.
   case longRangeArena(LongRangeArenaModel)
 
   /// Names of the types, as ``ModelOptions/modelType`` takes them.
-  public static let typeNames = ["ponet", "ponet-lra"]
+  public static let typeNames = ["fnet", "ponet", "ponet-lra"]
 
   /// Reads a checkpoint directory.
   ///
@@ -35,6 +37,11 @@ public enum LoadedModel: Sendable {
     _ files: Checkpoint, type: String, weights: WeightScope, options: ModelOptions
   ) throws(ModelError) {
     switch type {
+    case "fnet":
+      let model = try FNetModel(
+        weights: weights, configuration: FNetConfiguration(files.configuration),
+        directory: files.directory, options: options)
+      self = .fNet(model)
     case "ponet":
       let model = try PoNetModel(
         weights: weights, configuration: PoNetConfiguration(files.configuration),
@@ -74,6 +81,7 @@ public enum LoadedModel: Sendable {
   /// Kernels and threads.
   public var execution: Execution {
     switch self {
+    case .fNet(let model): model.execution
     case .poNet(let model): model.execution
     case .longRangeArena(let model): model.execution
     }
@@ -82,6 +90,7 @@ public enum LoadedModel: Sendable {
   /// Names of the heads that the checkpoint has weights for.
   public var headNames: [String] {
     switch self {
+    case .fNet(let model): model.headNames
     case .poNet(let model): model.headNames
     case .longRangeArena(let model):
       [model.isDual ? "pair-classification" : "sequence-classification"]

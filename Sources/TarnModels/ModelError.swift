@@ -22,6 +22,10 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case noMask
   /// A sequence without tokens.
   case emptyInput(sequence: Int)
+  /// A mask leaves tokens out where the model knows no mask.
+  case maskedInput(sequence: Int, model: String)
+  /// A mask leaves all tokens out.
+  case nothingKept(sequence: Int)
   /// A list of an input is not as long as the ids.
   case inputLength(sequence: Int, list: String, found: Int, expected: Int)
   /// A number of an input is no row of its table.
@@ -48,6 +52,11 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .noMask: "text: found no [MASK], expected at least one"
     case .emptyInput(let sequence):
       "input \(sequence): no tokens, expected at least one"
+    case .maskedInput(let sequence, let model):
+      "input \(sequence): the mask leaves tokens out, but \(model) mixes all; "
+        + "leave them out of the ids"
+    case .nothingKept(let sequence):
+      "input \(sequence): the mask leaves all tokens out, expected at least one"
     case .inputLength(let sequence, let list, let found, let expected):
       "input \(sequence): \(list) has \(found) entries, expected \(expected)"
     case .inputRange(let sequence, let list, let position, let found, let count):
@@ -58,7 +67,7 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
       "\(file): tensor \"\(tensor)\" has shape \(found), expected \(expected)"
     case .tooLong(let sequence, let tokens, let limit):
       "input \(sequence): \(tokens) tokens, expected at most \(limit) positions; "
-        + "cut the text, or raise the number of positions so that the position table repeats"
+        + "cut the text, or with PoNet allow more, and the position table repeats"
     }
   }
 }

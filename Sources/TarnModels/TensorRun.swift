@@ -18,20 +18,41 @@ public struct NamedTensor: Sendable {
 /// A batch of padded inputs, `[batch × n]` row after row, read from a safetensors file.
 struct PaddedInputs {
   var file: SafetensorsFile
+  /// Sequences.
   var batch: Int
   var length: Int
+  /// Choices of each question, if the tensors are `[batch, choices, positions]`.
+  var choices: Int?
 
-  init(_ file: SafetensorsFile, shapeOf name: String) throws(ModelError) {
+  init(
+    _ file: SafetensorsFile, shapeOf name: String, allowsChoices: Bool = false
+  ) throws(ModelError) {
     guard let info = file[TensorName(name)] else {
       throw .missingInput(file: file.path, tensor: name)
     }
-    guard info.shape.count == 2, info.shape[1] > 0 else {
+    var shape = info.shape
+    guard shape.count == 2 || (allowsChoices && shape.count == 3), !shape.dropFirst().contains(0)
+    else {
       throw .inputShape(
-        file: file.path, tensor: name, found: info.shape, expected: "[batch, positions]")
+        file: file.path, tensor: name, found: shape,
+        expected: "[batch, positions]" + (allowsChoices ? " or [batch, choices, positions]" : ""))
     }
     self.file = file
-    batch = info.shape[0]
-    length = info.shape[1]
+    length = shape.removeLast()
+    choices = shape.count == 2 ? shape[1] : nil
+    batch = shape.reduce(1, *)
+  }
+
+  /// What `input_ids`, `token_type_ids`, `position_ids` and `attention_mask` say.
+  func tokens() throws(ModelError) -> [TokenInput] {
+    let ids = try integers("input_ids") ?? []
+    let types = try integers("token_type_ids")
+    let positions = try integers("position_ids")
+    let mask = try mask("attention_mask", threshold: 1)
+    return ids.indices.map { i in
+      TokenInput(
+        ids: ids[i], tokenTypes: types?[i], positions: positions?[i], mask: mask?[i])
+    }
   }
 
   /// The rows of an integer tensor, or nil if the file has none of that name.
@@ -58,9 +79,9 @@ struct PaddedInputs {
 
   private func checkedInfo(_ name: String) throws(ModelError) -> TensorInfo? {
     guard let info = file[TensorName(name)] else { return nil }
-    guard info.shape == [batch, length] else {
-      throw .inputShape(
-        file: file.path, tensor: name, found: info.shape, expected: "[\(batch), \(length)]")
+    let shape = choices.map { [batch / $0, $0, length] } ?? [batch, length]
+    guard info.shape == shape else {
+      throw .inputShape(file: file.path, tensor: name, found: info.shape, expected: "\(shape)")
     }
     return info
   }
@@ -77,6 +98,10 @@ extension LoadedModel {
   /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.
   public func run(_ inputs: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
     switch self {
+    case .fNet(let model):
+      try model.run(inputs, model.encoder) { (inputs) throws(ModelError) in
+        try model.batch(inputs)
+      }
     case .poNet(let model): try model.run(inputs)
     case .longRangeArena(let model): try model.run(inputs)
     }
@@ -88,14 +113,15 @@ struct Padding {
   var rows: TokenBatch
   var batch: Int
   var length: Int
+  var choices: Int?
   var mask: [Bool]
 
-  init(_ rows: TokenBatch, _ padded: PaddedInputs, mask: [[Bool]]?) {
+  init(_ rows: TokenBatch, _ padded: PaddedInputs, masks: [[Bool]?]) {
     self.rows = rows
     batch = padded.batch
     length = padded.length
-    self.mask =
-      mask?.flatMap { $0 } ?? Array(repeating: true, count: padded.batch * padded.length)
+    choices = padded.choices
+    mask = masks.flatMap { $0 ?? Array(repeating: true, count: padded.length) }
   }
 
   /// Whether a sequence has a real token; without one its mean is 0/0 and no result reads it.
@@ -130,13 +156,20 @@ struct Padding {
 
 extension EncoderModel {
   /// What every head makes of the last hidden states.
+  ///
+  /// - Parameters:
+  ///   - h: the last hidden states.
+  ///   - padding: their places.
+  ///   - names: what to call the masked-LM head's logits, and those of the relationship of texts.
+  /// - Returns: the pooled rows and the logits of each head.
+  /// - Throws: ``TarnError``.
   func headOutputs(
-    _ h: Matrix, _ padding: Padding, predictions: String
+    _ h: Matrix, _ padding: Padding, names: (predictions: String, relationship: String)
   ) throws(TarnError) -> [NamedTensor] {
     var results: [NamedTensor] = []
-    func append(_ name: String, _ x: Matrix) {
+    func append(_ name: String, _ x: Matrix, _ shape: [Int]? = nil) {
       results.append(
-        NamedTensor(name: name, shape: [x.rows, x.columns], values: x.elements))
+        NamedTensor(name: name, shape: shape ?? [x.rows, x.columns], values: x.elements))
     }
     if let pooler = heads.pooler {
       let pooled = try pooler(
@@ -145,35 +178,103 @@ extension EncoderModel {
       if let classifier = heads.sequenceClassifier {
         append("logits", try classifier(pooled, on: execution))
       }
+      if let choice = heads.choice {
+        let choices = padding.choices ?? 1
+        append(
+          "logits", try choice(pooled, on: execution), [padding.batch / choices, choices])
+      }
       if let relationship = heads.relationship {
-        append("seq_relationship_logits", try relationship(pooled, on: execution))
+        append(names.relationship, try relationship(pooled, on: execution))
       }
     }
     if let classifier = heads.tokenClassifier {
       results.append(padding.padded("logits", try classifier(h, on: execution)))
     }
+    if let answer = heads.answer {
+      let logits = try answer(h, on: execution)
+      for (i, name) in ["start_logits", "end_logits"].enumerated() {
+        var tensor = padding.padded(name, logits.columns(i..<i + 1))
+        tensor.shape.removeLast()
+        results.append(tensor)
+      }
+    }
     if let head = heads.maskedLanguageModel {
-      results.append(padding.padded(predictions, try head(h, on: execution)))
+      results.append(padding.padded(names.predictions, try head(h, on: execution)))
     }
     return results
+  }
+
+  /// Runs a model whose encoder is a frame around a mixing.
+  ///
+  /// - Parameters:
+  ///   - file: `input_ids` and, if present, `token_type_ids`, `position_ids`, `attention_mask`.
+  ///   - encoder: the model's encoder.
+  ///   - batch: the model's check of its inputs.
+  /// - Returns: `embeddings`, `encoder.N`, the inner values, `last_hidden_state`, its mean and that
+  ///   normalised, and what the heads give.
+  /// - Throws: ``ModelError``.
+  func run<Mixing>(
+    _ file: SafetensorsFile, _ encoder: MixingEncoder<Mixing>,
+    _ batch: ([TokenInput]) throws(ModelError) -> TokenBatch
+  ) throws(ModelError) -> [NamedTensor] {
+    let padded = try PaddedInputs(file, shapeOf: "input_ids", allowsChoices: true)
+    let tokens = try padded.tokens()
+    let rows = try batch(tokens)
+    let padding = Padding(rows, padded, masks: tokens.map(\.mask))
+    return try operation { () throws(TarnError) in
+      var results: [NamedTensor] = []
+      var inner = InnerValues(padding)
+      let h = try encoder(
+        rows,
+        trace: { value, layer, first, x in
+          switch value {
+          case .hidden:
+            results.append(padding.padded(layer == 0 ? "embeddings" : "encoder.\(layer)", x))
+          case .mixed: inner.place("fourier.\(layer)", x, firstRow: first)
+          case .queries, .keys: break
+          }
+        }, on: execution)
+      results += inner.tensors
+      results.append(padding.padded("last_hidden_state", h))
+      // A head that is alone calls its result `logits`.
+      let alone = heads.isPretraining || heads.hasClassifier ? nil : "logits"
+      return results
+        + (try headOutputs(
+          h, padding,
+          names: (alone ?? "prediction_logits", alone ?? "seq_relationship_logits")))
+    }
+  }
+}
+
+/// Tensors that come group by group.
+struct InnerValues {
+  private let padding: Padding
+  private(set) var tensors: [NamedTensor] = []
+
+  init(_ padding: Padding) { self.padding = padding }
+
+  /// Writes rows `firstRow…` of a tensor.
+  mutating func place(_ name: String, _ x: Matrix, firstRow: Int) {
+    if let i = tensors.firstIndex(where: { $0.name == name }) {
+      padding.place(x, firstRow: firstRow, in: &tensors[i])
+    } else {
+      tensors.append(padding.padded(name, x, firstRow: firstRow))
+    }
   }
 }
 
 extension PoNetModel {
   func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
     let padded = try PaddedInputs(file, shapeOf: "input_ids")
-    let ids = try padded.integers("input_ids") ?? []
-    let mask = try padded.mask("attention_mask", threshold: 1)
-    let types = try padded.integers("token_type_ids")
+    let tokens = try padded.tokens()
     let segments = try padded.integers("segment_ids")
-    let positions = try padded.integers("position_ids")
-    let inputs = ids.indices.map { i in
+    let inputs = tokens.indices.map { i in
       PoNetInput(
-        ids: ids[i], tokenTypes: types?[i], segments: segments?[i], positions: positions?[i],
-        mask: mask?[i])
+        ids: tokens[i].ids, tokenTypes: tokens[i].tokenTypes, segments: segments?[i],
+        positions: tokens[i].positions, mask: tokens[i].mask)
     }
     let rows = try tokenRows(inputs)
-    let padding = Padding(rows.batch, padded, mask: mask)
+    let padding = Padding(rows.batch, padded, masks: tokens.map(\.mask))
     return try operation { () throws(TarnError) in try outputs(rows, padding) }
   }
 
@@ -181,8 +282,7 @@ extension PoNetModel {
     _ rows: PoNetRows, _ padding: Padding
   ) throws(TarnError) -> [NamedTensor] {
     var results: [NamedTensor] = []
-    var inner: [String: NamedTensor] = [:]
-    var order: [String] = []
+    var inner = InnerValues(padding)
     let batch = padding.batch
     let d = configuration.hiddenSize
     let heads = configuration.heads
@@ -205,16 +305,12 @@ extension PoNetModel {
               shape: [batch, heads, d / heads], values: values))
         case .segment, .local, .context, .attentionOutput:
           guard layer == 0, let name = value.traceName else { return }
-          if inner[name] == nil {
-            order.append(name)
-            inner[name] = padding.padded(name, x, firstRow: first)
-          } else {
-            padding.place(x, firstRow: first, in: &inner[name, default: padding.padded(name, x)])
-          }
+          inner.place(name, x, firstRow: first)
         }
       }, on: execution)
-    results += order.compactMap { inner[$0] }
-    results += try headOutputs(h, padding, predictions: "prediction_logits")
+    results += inner.tensors
+    results += try headOutputs(
+      h, padding, names: ("prediction_logits", "seq_relationship_logits"))
     return results
   }
 }
@@ -264,7 +360,7 @@ extension LongRangeArenaModel {
       let mask = try padded.mask("mask_\(k)", threshold: 0.5) ?? ids.map { $0.map { $0 != 0 } }
       let inputs = ids.indices.map { prepared(ids[$0], mask: mask[$0]) }
       let (rows, states) = try states(inputs, keepsAll: true)
-      let padding = Padding(rows.batch, padded, mask: inputs.map { $0.mask ?? [] })
+      let padding = Padding(rows.batch, padded, masks: inputs.map(\.mask))
       for (i, state) in states.enumerated() {
         results.append(padding.padded("hidden_states_\(k).\(i)", state))
       }

@@ -144,6 +144,11 @@ public struct EncoderHeads: Sendable {
       c.head == .pretraining || (maskedLanguageModel != nil && relationship != nil)
   }
 
+  /// Whether there is a classifier of any kind.
+  var hasClassifier: Bool {
+    sequenceClassifier != nil || choice != nil || tokenClassifier != nil
+  }
+
   /// Names of the heads, with the model's own word for the relationship of two texts.
   func names(relationship name: String) -> [String] {
     let names: [(Bool, String)] = [
