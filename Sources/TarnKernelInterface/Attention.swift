@@ -1,0 +1,34 @@
+// Sizes of the attention kernel.
+
+/// Sizes of attention: one that results depend on, others that scratch memory depends on.
+public enum AttentionBlocking {
+  /// Keys in a block, counted from the first key that a sequence keeps; results depend on it.
+  @inlinable @inline(__always)
+  public static var keys: Int { 256 }
+
+  /// The most queries of one call that share a packed block of keys.
+  ///
+  /// Results do not depend on it.
+  @inlinable @inline(__always)
+  public static var queries: Int { 512 }
+
+  /// The most queries whose scores for a block of keys exist at a time.
+  @inlinable @inline(__always)
+  public static var panel: Int { 24 }
+
+  /// Distance between the scores of two queries: rows of a power of two would share cache sets.
+  @inlinable @inline(__always)
+  public static var scoreStride: Int { keys &+ 16 }
+
+  /// Columns of values rounded up to whole vectors.
+  @inlinable @inline(__always)
+  public static func paddedColumns(_ columns: Int) -> Int { (columns &+ 15) & ~15 }
+
+  /// Elements of scratch that one call needs, for heads of `e` and values of `f` columns, f padded:
+  /// `queries · (e + f + 17) + 256 · (e + f) + 24 · 272`, and at most 64 to align the parts.
+  @inlinable @inline(__always)
+  public static func scratch(queries: Int, headSize e: Int, valueSize: Int) -> Int {
+    let f = paddedColumns(valueSize)
+    return queries &* (e &+ f &+ 17) &+ keys &* (e &+ f) &+ panel &* scoreStride &+ 64
+  }
+}
