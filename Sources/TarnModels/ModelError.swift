@@ -14,6 +14,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case operation(TarnError)
   /// A model type that this version does not implement.
   case unknownModelType(directory: String, found: String, expected: [String])
+  /// The checkpoint's text is to be cut in a way that is not implemented.
+  case unsupportedTokenizer(directory: String, found: String, expected: String)
   /// The checkpoint has no weights for the head that was asked for.
   case missingHead(directory: String, head: String, tensor: String)
   /// A text without tokens.
@@ -46,6 +48,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .unknownModelType(let directory, let found, let expected):
       "\(directory)/config.json: model type \(found) is not supported, expected "
         + expected.joined(separator: " or ")
+    case .unsupportedTokenizer(let directory, let found, let expected):
+      "\(directory): found \(found), which is not supported, expected \(expected)"
     case .missingHead(let directory, let head, let tensor):
       "\(directory): no \(head) head, the weights have no tensor \"\(tensor)\""
     case .emptyText: "text: found no tokens, expected at least one"

@@ -98,6 +98,10 @@ extension LoadedModel {
   /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.
   public func run(_ inputs: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
     switch self {
+    case .bert(let model):
+      try model.run(inputs, model.encoder, heads: model.configuration.heads) {
+        (inputs) throws(ModelError) in try model.batch(inputs)
+      }
     case .fNet(let model):
       try model.run(inputs, model.encoder) { (inputs) throws(ModelError) in
         try model.batch(inputs)
@@ -209,12 +213,13 @@ extension EncoderModel {
   /// - Parameters:
   ///   - file: `input_ids` and, if present, `token_type_ids`, `position_ids`, `attention_mask`.
   ///   - encoder: the model's encoder.
+  ///   - attentionHeads: of its mixing, if that is attention.
   ///   - batch: the model's check of its inputs.
-  /// - Returns: `embeddings`, `encoder.N`, the inner values, `last_hidden_state`, its mean and that
-  ///   normalised, and what the heads give.
+  /// - Returns: `embeddings`, `encoder.N`, `fourier.N` or `attention.N`, `last_hidden_state`, its mean
+  ///   and that normalised, and what the heads give.
   /// - Throws: ``ModelError``.
   func run<Mixing>(
-    _ file: SafetensorsFile, _ encoder: MixingEncoder<Mixing>,
+    _ file: SafetensorsFile, _ encoder: MixingEncoder<Mixing>, heads attentionHeads: Int = 0,
     _ batch: ([TokenInput]) throws(ModelError) -> TokenBatch
   ) throws(ModelError) -> [NamedTensor] {
     let padded = try PaddedInputs(file, shapeOf: "input_ids", allowsChoices: true)
@@ -231,11 +236,29 @@ extension EncoderModel {
           case .hidden:
             results.append(padding.padded(layer == 0 ? "embeddings" : "encoder.\(layer)", x))
           case .mixed: inner.place("fourier.\(layer)", x, firstRow: first)
-          case .queries, .keys: break
+          case .queries: inner.place("queries.\(layer)", x, firstRow: first)
+          case .keys: inner.place("keys.\(layer)", x, firstRow: first)
           }
         }, on: execution)
-      results += inner.tensors
+      if attentionHeads > 0 {
+        for layer in 1...encoder.layers.count {
+          results.append(
+            try padding.attention(
+              "attention.\(layer)", inner["queries.\(layer)"], inner["keys.\(layer)"],
+              heads: attentionHeads, on: execution))
+        }
+      } else {
+        results += inner.tensors
+      }
       results.append(padding.padded("last_hidden_state", h))
+      let states = TokenStates(rows: h, batch: rows)
+      let mean = try states.pooled(.mean, on: execution)
+      for (name, x) in [
+        ("mean_pooled", mean), ("sentence_embedding", try normalized(mean, on: execution)),
+      ] {
+        results.append(
+          NamedTensor(name: name, shape: [x.rows, x.columns], values: x.elements))
+      }
       // A head that is alone calls its result `logits`.
       let alone = heads.isPretraining || heads.hasClassifier ? nil : "logits"
       return results
@@ -252,6 +275,9 @@ struct InnerValues {
   private(set) var tensors: [NamedTensor] = []
 
   init(_ padding: Padding) { self.padding = padding }
+
+  /// The values of a tensor that has come.
+  subscript(name: String) -> [Float] { tensors.first { $0.name == name }?.values ?? [] }
 
   /// Writes rows `firstRow…` of a tensor.
   mutating func place(_ name: String, _ x: Matrix, firstRow: Int) {
@@ -329,6 +355,43 @@ extension LayerValue {
 }
 
 extension Padding {
+  /// Attention probabilities `[batch × heads × n × n]` of padded queries and keys.
+  ///
+  /// The attention operator never holds them; they are computed here for whoever wants to see them.
+  fileprivate func attention(
+    _ name: String, _ queries: [Float], _ keys: [Float], heads: Int, on execution: Execution
+  ) throws(TarnError) -> NamedTensor {
+    let d = queries.count / (batch * length)
+    let e = d / heads
+    let q = try Matrix(rows: batch * length, columns: d, queries)
+    let k = try Matrix(rows: batch * length, columns: d, keys)
+    var values: [Float] = []
+    values.reserveCapacity(batch * heads * length * length)
+    for s in 0..<batch {
+      let rows = s * length..<(s + 1) * length
+      let kept = mask[rows]
+      for h in 0..<heads {
+        let columns = h * e..<(h + 1) * e
+        var scores = try Matrix(rows: length, columns: length)
+        try matmul(
+          q.rows(rows).columns(columns), k.rows(rows).columns(columns), transposingB: true,
+          into: &scores, on: execution)
+        for (j, isKept) in kept.enumerated() where !isKept {
+          for i in 0..<length { scores[i, j] = -.infinity }
+        }
+        var p = try Matrix(rows: length, columns: length)
+        try softmax(scores, scale: 1 / Float(e).squareRoot(), into: &p, on: execution)
+        values += p.elements
+      }
+    }
+    var spread: [Bool] = []
+    for s in 0..<batch {
+      for _ in 0..<heads { spread += mask[s * length..<(s + 1) * length] }
+    }
+    return NamedTensor(
+      name: name, shape: [batch, heads, length, length], values: values, mask: spread)
+  }
+
   /// `[batch × heads × n]` from `[heads × rows]`; zero at masked positions.
   fileprivate func attention(_ name: String, _ x: Matrix) -> NamedTensor {
     var values = [Float](repeating: 0, count: batch * x.rows * length)

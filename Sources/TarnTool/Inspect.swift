@@ -52,7 +52,7 @@ enum Inspect {
     file.tensors.filter {
       !ElementType.integers.contains($0.elementType) && $0.elementType != .complex64
     }
-      .reduce(0) { $0 + $1.elementCount }
+    .reduce(0) { $0 + $1.elementCount }
   }
 
   private static func bytes(_ file: SafetensorsFile) -> Int {

@@ -4,6 +4,7 @@ import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnKernelInterface
+import TarnTestSupport
 import TarnText
 import Testing
 
@@ -31,6 +32,21 @@ private let directory =
     let answers = try model.classify(texts, longText: .isTruncated)
     #expect(answers.count == 1)
     #expect(model.model.maxPositions == 8192)
+  }
+
+  @Test func aVectorForEachText() throws {
+    let encoder = try SentenceEncoder(directory: directory)
+    let vectors = try encoder.embed(["That is a happy person.", "A happy person, that."])
+    #expect(vectors.rows == 2)
+    #expect(vectors.columns == 128)
+  }
+
+  @Test func hiddenStatesOfFNet() throws {
+    let fNetDirectory = fixturePath("fnet/base-default")
+    let model = try FNetModel(directory: fNetDirectory)
+    let states = try model.hiddenStates([TokenInput(ids: [4, 17, 23, 5])])[0]
+    print(states.rows, states.columns)  // 4 24
+    #expect(states.rows == 4 && states.columns == 24)
   }
 
   @Test func segmentsOfSentences() throws {

@@ -1,5 +1,6 @@
 // Every fixture of BERT and FNet: embeddings, inner values, each layer, heads.
 
+import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnTestSupport
@@ -51,7 +52,38 @@ struct EncoderFixture: CustomTestStringConvertible, Sendable {
     EncoderFixture("fnet/tpu-long", tensors: 5),
     EncoderFixture("fnet/tpu-short", tensors: 7),
   ]
-  static let all = fNet
+  static let bert = [
+    EncoderFixture("bert/base-default", tensors: 9),
+    EncoderFixture("bert/base-full-positions", tensors: 5),
+    EncoderFixture("bert/base-gelu-new", tensors: 5),
+    EncoderFixture("bert/base-inputs-omitted", tensors: 5),
+    EncoderFixture("bert/base-length-1", tensors: 5),
+    EncoderFixture("bert/base-length-2", tensors: 5),
+    EncoderFixture("bert/base-long", tensors: 5),
+    EncoderFixture("bert/base-many-heads", tensors: 4),
+    EncoderFixture("bert/base-no-pooler", tensors: 4),
+    EncoderFixture("bert/base-odd-sizes", tensors: 7),
+    EncoderFixture("bert/base-relu-eps", tensors: 5),
+    EncoderFixture("bert/head-masked-lm", tensors: 4),
+    EncoderFixture("bert/head-multiple-choice", tensors: 4),
+    EncoderFixture("bert/head-next-sentence", tensors: 4),
+    EncoderFixture("bert/head-pretraining", tensors: 5),
+    EncoderFixture("bert/head-question-answering", tensors: 5),
+    EncoderFixture("bert/head-sequence-classification", tensors: 4),
+    EncoderFixture("bert/head-sequence-regression", tensors: 4),
+    EncoderFixture("bert/head-token-classification", tensors: 4),
+    EncoderFixture("bert/legacy-names", tensors: 5),
+    EncoderFixture("bert/sentence-embedding", tensors: 7),
+  ]
+  static let all = bert + fNet
+}
+
+@Test func everyFixtureOfAnEncoderIsInTheList() throws {
+  for system in ["bert", "fnet"] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: fixturePath(system))
+    let listed = EncoderFixture.all.map(\.name).filter { $0.hasPrefix(system) }
+    #expect(names.map { "\(system)/\($0)" }.sorted() == listed.sorted())
+  }
 }
 
 @Test(arguments: EncoderFixture.all)

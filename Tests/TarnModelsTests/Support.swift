@@ -41,3 +41,16 @@ func compare(
 func bits(_ outputs: [NamedTensor]) -> [[UInt32]] {
   outputs.map { $0.values.map(\.bitPattern) }
 }
+
+/// A copy of a fixture's checkpoint, with other values in its configuration if asked.
+func copy(
+  _ fixture: String, replacing: KeyValuePairs<String, JSONValue> = [:]
+) throws -> TemporaryDirectory {
+  let source = fixturePath(fixture)
+  let folder = try TemporaryDirectory()
+  try folder.copy("model.safetensors", from: source)
+  var object = try ConfigurationFile(path: source + "/config.json").root
+  for (key, value) in replacing { object[key] = value }
+  _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
+  return folder
+}

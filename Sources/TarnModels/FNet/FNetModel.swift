@@ -16,6 +16,8 @@ public struct FNetModel: EncoderModel {
   public let directory: String
   /// Sizes and labels.
   public let configuration: FNetConfiguration
+  /// d: columns of the hidden states.
+  public var hiddenSize: Int { configuration.hiddenSize }
   /// Positions that inputs may use.
   public let maxPositions: Int
   /// Kernels and threads.

@@ -14,6 +14,8 @@ public struct PoNetModel: EncoderModel {
   public let directory: String
   /// Sizes, switches and labels.
   public let configuration: PoNetConfiguration
+  /// d: columns of the hidden states.
+  public var hiddenSize: Int { configuration.hiddenSize }
   /// Positions that inputs may use.
   public let maxPositions: Int
   /// Kernels and threads.

@@ -32,8 +32,15 @@ public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no masked-LM head.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    model = try Model(directory: directory, options: options)
-    tokenizer = try WordPieceTokenizer(checkpoint: directory)
+    try self.init(Model(directory: directory, options: options))
+  }
+
+  /// Takes a model and reads the vocabulary of its directory.
+  ///
+  /// - Throws: ``ModelError``, also if the model has no masked-LM head.
+  public init(_ model: Model) throws(ModelError) {
+    self.model = model
+    tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
     guard model.heads.maskedLanguageModel != nil else {
       throw model.missing("masked-LM", "cls.predictions.transform.dense.weight")
     }

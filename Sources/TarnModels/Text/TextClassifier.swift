@@ -67,8 +67,15 @@ public struct TextClassifier<Model: EncoderModel>: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no classifier.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    model = try Model(directory: directory, options: options)
-    tokenizer = try WordPieceTokenizer(checkpoint: directory)
+    try self.init(Model(directory: directory, options: options))
+  }
+
+  /// Takes a model and reads the vocabulary of its directory.
+  ///
+  /// - Throws: ``ModelError``, also if the model has no classifier.
+  public init(_ model: Model) throws(ModelError) {
+    self.model = model
+    tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
     guard model.heads.sequenceClassifier != nil else {
       throw model.missing("sequence-classification", "classifier.weight")
     }

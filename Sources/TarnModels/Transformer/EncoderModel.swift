@@ -27,6 +27,8 @@ public protocol EncoderModel: Sendable {
 
   /// The directory it was read from.
   var directory: String { get }
+  /// d: columns of the hidden states.
+  var hiddenSize: Int { get }
   /// Positions that inputs may use.
   var maxPositions: Int { get }
   /// Kernels and threads.
