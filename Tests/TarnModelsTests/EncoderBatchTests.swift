@@ -33,6 +33,10 @@ private func expectBatchIsEachAlone<Model: EncoderModel>(
   let together = try model.hiddenStates(inputs)
   let pooled = try model.pooled(inputs)
   #expect(together.count == inputs.count)
+  // The last layer for the first rows alone gives their bits.
+  let states = try model.states(inputs)
+  let first = try states.batch.firstRows(of: states.rows, on: model.execution)
+  #expect(bits(try model.firstStates(inputs)) == bits(first))
   for (i, input) in inputs.enumerated() {
     #expect(together[i].rows == input.ids.count)
     #expect(bits(try model.hiddenStates([input])[0]) == bits(together[i]), "input \(i)")
