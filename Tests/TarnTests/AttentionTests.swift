@@ -15,7 +15,11 @@ import Testing
 /// The largest resident size of this process so far.
 private func peakResidentBytes() -> Int {
   var usage = rusage()
-  getrusage(RUSAGE_SELF, &usage)
+  #if canImport(Glibc)
+    getrusage(RUSAGE_SELF.rawValue, &usage)
+  #else
+    getrusage(RUSAGE_SELF, &usage)
+  #endif
   #if canImport(Darwin)
     return usage.ru_maxrss
   #else
