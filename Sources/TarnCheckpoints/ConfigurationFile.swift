@@ -20,12 +20,31 @@ public struct ConfigurationFile: Sendable {
   /// - Parameter path: a JSON file that holds an object.
   /// - Throws: ``CheckpointError``.
   public init(path: String) throws(CheckpointError) {
+    try self.init(Self.value(path: path), named: fileName(path))
+  }
+
+  /// The JSON value in a file, of any kind.
+  ///
+  /// - Parameter path: a JSON file of at most ``largestByteCount`` bytes.
+  /// - Returns: the value.
+  /// - Throws: ``CheckpointError``.
+  public static func value(path: String) throws(CheckpointError) -> JSONValue {
     let file = try OpenFile.open(path)
     guard file.byteCount <= Self.largestByteCount else {
       throw .fileTooLarge(
         path: path, bytes: file.byteCount, limit: Self.largestByteCount)
     }
-    try self.init(bytes: file.bytes(in: 0..<file.byteCount), named: fileName(path))
+    return try value(file.bytes(in: 0..<file.byteCount), named: fileName(path))
+  }
+
+  private static func value(
+    _ bytes: [UInt8], named name: String
+  ) throws(CheckpointError) -> JSONValue {
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw .invalidJSON(file: name, error)
+    }
   }
 
   /// Reads a file that is in memory already.
@@ -38,17 +57,31 @@ public struct ConfigurationFile: Sendable {
     guard bytes.count <= Self.largestByteCount else {
       throw .fileTooLarge(path: name, bytes: bytes.count, limit: Self.largestByteCount)
     }
-    let value: JSONValue
-    do {
-      value = try JSONValue(parsing: bytes)
-    } catch {
-      throw .invalidJSON(file: name, error)
-    }
+    try self.init(Self.value(bytes, named: name), named: name)
+  }
+
+  /// Takes a value that has been read already.
+  ///
+  /// - Parameters:
+  ///   - value: an object.
+  ///   - name: stands for the file in messages.
+  /// - Throws: ``CheckpointError/notAnObject(file:found:)``.
+  public init(_ value: JSONValue, named name: String) throws(CheckpointError) {
     guard case .object(let root) = value else {
       throw .notAnObject(file: name, found: value.kindForMessages)
     }
     self.name = name
     self.root = root
+  }
+
+  /// The object at a key, as a file of its own; nil if the key is missing or `null`.
+  ///
+  /// - Parameter key: the key.
+  /// - Returns: the object; messages call it by the file and the key.
+  /// - Throws: ``CheckpointError/notAnObject(file:found:)``.
+  public func section(_ key: String) throws(CheckpointError) -> ConfigurationFile? {
+    guard has(key), let value = root[key] else { return nil }
+    return try ConfigurationFile(value, named: "\(name), \(key)")
   }
 
   /// Whether the key is there with a value other than `null`.

@@ -19,6 +19,8 @@ public struct KernelTable: Sendable {
   public var topK: TopKKernels
   /// Discrete Fourier transforms.
   public var fourier: FourierKernels
+  /// Softmax attention.
+  public var attention: AttentionKernels
   /// Copies: gather, conversion and transposition.
   public var memory: MemoryKernels
   /// Measurements of the machine.
@@ -28,7 +30,7 @@ public struct KernelTable: Sendable {
   public init(
     hasFusedMultiplyAdd: Bool, matmul: MatmulKernels, rows: RowKernels, pooling: PoolingKernels,
     windows: WindowKernels, topK: TopKKernels, fourier: FourierKernels,
-    memory: MemoryKernels, machine: MachineKernels
+    attention: AttentionKernels, memory: MemoryKernels, machine: MachineKernels
   ) {
     self.hasFusedMultiplyAdd = hasFusedMultiplyAdd
     self.matmul = matmul
@@ -37,6 +39,7 @@ public struct KernelTable: Sendable {
     self.windows = windows
     self.topK = topK
     self.fourier = fourier
+    self.attention = attention
     self.memory = memory
     self.machine = machine
   }

@@ -5,13 +5,17 @@ internal import TarnCheckpoints
 
 /// A model of any type that this library implements, chosen by its config.json.
 public enum LoadedModel: Sendable {
+  /// BERT.
+  case bert(BERTModel)
+  /// FNet.
+  case fNet(FNetModel)
   /// PoNet in the published layout.
   case poNet(PoNetModel)
   /// PoNet of the Long Range Arena experiments.
   case longRangeArena(LongRangeArenaModel)
 
   /// Names of the types, as ``ModelOptions/modelType`` takes them.
-  public static let typeNames = ["ponet", "ponet-lra"]
+  public static let typeNames = ["bert", "fnet", "ponet", "ponet-lra"]
 
   /// Reads a checkpoint directory.
   ///
@@ -35,6 +39,16 @@ public enum LoadedModel: Sendable {
     _ files: Checkpoint, type: String, weights: WeightScope, options: ModelOptions
   ) throws(ModelError) {
     switch type {
+    case "bert":
+      let model = try BERTModel(
+        weights: weights, configuration: BERTConfiguration(files.configuration),
+        directory: files.directory, options: options)
+      self = .bert(model)
+    case "fnet":
+      let model = try FNetModel(
+        weights: weights, configuration: FNetConfiguration(files.configuration),
+        directory: files.directory, options: options)
+      self = .fNet(model)
     case "ponet":
       let model = try PoNetModel(
         weights: weights, configuration: PoNetConfiguration(files.configuration),
@@ -74,17 +88,67 @@ public enum LoadedModel: Sendable {
   /// Kernels and threads.
   public var execution: Execution {
     switch self {
+    case .bert(let model): model.execution
+    case .fNet(let model): model.execution
     case .poNet(let model): model.execution
     case .longRangeArena(let model): model.execution
     }
   }
 
+  /// The model as an encoder; nil for PoNet of the Long Range Arena, which has another frame.
+  public var encoder: (any EncoderModel)? {
+    switch self {
+    case .bert(let model): model
+    case .fNet(let model): model
+    case .poNet(let model): model
+    case .longRangeArena: nil
+    }
+  }
+
+  /// Reads a checkpoint directory that must hold an encoder.
+  ///
+  /// - Parameters:
+  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - options: model type, instruction set, threads, positions.
+  /// - Returns: the encoder.
+  /// - Throws: ``ModelError``; ``ModelError/unknownModelType(directory:found:expected:)`` for a model
+  ///   that is none.
+  public static func encoder(
+    directory: String, options: ModelOptions = ModelOptions()
+  ) throws(ModelError) -> any EncoderModel {
+    guard let encoder = try LoadedModel(directory: directory, options: options).encoder else {
+      throw .unknownModelType(
+        directory: directory, found: "\"ponet-lra\"",
+        expected: typeNames.filter { $0 != "ponet-lra" })
+    }
+    return encoder
+  }
+
   /// Names of the heads that the checkpoint has weights for.
   public var headNames: [String] {
     switch self {
+    case .bert(let model): model.headNames
+    case .fNet(let model): model.headNames
     case .poNet(let model): model.headNames
     case .longRangeArena(let model):
       [model.isDual ? "pair-classification" : "sequence-classification"]
+    }
+  }
+}
+
+extension Checkpoint {
+  /// Opens a directory that must hold a model of one type.
+  ///
+  /// - Throws: ``ModelError/unknownModelType(directory:found:expected:)`` for another.
+  init(
+    directory: String, of expected: String, _ options: ModelOptions
+  ) throws(ModelError) {
+    self = try checkpoint { () throws(CheckpointError) in
+      try Checkpoint(directory: directory, loading: options.loading)
+    }
+    let type = try LoadedModel.typeName(self, options)
+    guard type == expected else {
+      throw .unknownModelType(directory: directory, found: "\"\(type)\"", expected: [expected])
     }
   }
 }

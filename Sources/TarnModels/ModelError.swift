@@ -14,6 +14,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case operation(TarnError)
   /// A model type that this version does not implement.
   case unknownModelType(directory: String, found: String, expected: [String])
+  /// The checkpoint's text is to be cut in a way that is not implemented.
+  case unsupportedTokenizer(directory: String, found: String, expected: String)
   /// The checkpoint has no weights for the head that was asked for.
   case missingHead(directory: String, head: String, tensor: String)
   /// A text without tokens.
@@ -22,6 +24,10 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case noMask
   /// A sequence without tokens.
   case emptyInput(sequence: Int)
+  /// A mask leaves tokens out where the model knows no mask.
+  case maskedInput(sequence: Int, model: String)
+  /// A mask leaves all tokens out.
+  case nothingKept(sequence: Int)
   /// A list of an input is not as long as the ids.
   case inputLength(sequence: Int, list: String, found: Int, expected: Int)
   /// A number of an input is no row of its table.
@@ -42,12 +48,19 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .unknownModelType(let directory, let found, let expected):
       "\(directory)/config.json: model type \(found) is not supported, expected "
         + expected.joined(separator: " or ")
+    case .unsupportedTokenizer(let directory, let found, let expected):
+      "\(directory): found \(found), which is not supported, expected \(expected)"
     case .missingHead(let directory, let head, let tensor):
       "\(directory): no \(head) head, the weights have no tensor \"\(tensor)\""
     case .emptyText: "text: found no tokens, expected at least one"
     case .noMask: "text: found no [MASK], expected at least one"
     case .emptyInput(let sequence):
       "input \(sequence): no tokens, expected at least one"
+    case .maskedInput(let sequence, let model):
+      "input \(sequence): the mask leaves tokens out, but \(model) mixes all; "
+        + "leave them out of the ids"
+    case .nothingKept(let sequence):
+      "input \(sequence): the mask leaves all tokens out, expected at least one"
     case .inputLength(let sequence, let list, let found, let expected):
       "input \(sequence): \(list) has \(found) entries, expected \(expected)"
     case .inputRange(let sequence, let list, let position, let found, let count):
@@ -58,7 +71,7 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
       "\(file): tensor \"\(tensor)\" has shape \(found), expected \(expected)"
     case .tooLong(let sequence, let tokens, let limit):
       "input \(sequence): \(tokens) tokens, expected at most \(limit) positions; "
-        + "cut the text, or raise the number of positions so that the position table repeats"
+        + "cut the text, or with PoNet allow more, and the position table repeats"
     }
   }
 }

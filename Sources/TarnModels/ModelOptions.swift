@@ -11,7 +11,8 @@ public struct ModelOptions: Sendable {
   public var threads: Int?
   /// Positions that are allowed; nil: the stored table's rows.
   ///
-  /// Beyond the stored table, position p has row p mod the table's rows.
+  /// PoNet allows more than that: position p then has row p mod the table's rows. BERT and FNet do
+  /// not.
   public var maxPositions: Int?
   /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
   /// `architectures`.
@@ -29,6 +30,25 @@ public struct ModelOptions: Sendable {
     self.maxPositions = maxPositions
     self.modelType = modelType
     self.loading = loading
+  }
+
+  /// Positions that inputs may use.
+  ///
+  /// - Parameters:
+  ///   - rows: of the position table.
+  ///   - tableRepeats: whether there may be more.
+  /// - Returns: the number of positions.
+  /// - Throws: ``ModelError/operation(_:)`` for a limit below 1 or one that the table does not allow.
+  func positions(of rows: Int, tableRepeats: Bool) throws(ModelError) -> Int {
+    let limit = maxPositions ?? rows
+    guard limit > 0, tableRepeats || limit <= rows else {
+      throw .operation(
+        .invalidArgument(
+          operation: "ModelOptions", argument: "maxPositions", found: "\(limit)",
+          expected: tableRepeats
+            ? "at least 1" : "1 to \(rows), the rows of the position table"))
+    }
+    return limit
   }
 
   func execution() throws(ModelError) -> Execution {

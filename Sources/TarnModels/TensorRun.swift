@@ -18,20 +18,41 @@ public struct NamedTensor: Sendable {
 /// A batch of padded inputs, `[batch × n]` row after row, read from a safetensors file.
 struct PaddedInputs {
   var file: SafetensorsFile
+  /// Sequences.
   var batch: Int
   var length: Int
+  /// Choices of each question, if the tensors are `[batch, choices, positions]`.
+  var choices: Int?
 
-  init(_ file: SafetensorsFile, shapeOf name: String) throws(ModelError) {
+  init(
+    _ file: SafetensorsFile, shapeOf name: String, allowsChoices: Bool = false
+  ) throws(ModelError) {
     guard let info = file[TensorName(name)] else {
       throw .missingInput(file: file.path, tensor: name)
     }
-    guard info.shape.count == 2, info.shape[1] > 0 else {
+    var shape = info.shape
+    guard shape.count == 2 || (allowsChoices && shape.count == 3), !shape.dropFirst().contains(0)
+    else {
       throw .inputShape(
-        file: file.path, tensor: name, found: info.shape, expected: "[batch, positions]")
+        file: file.path, tensor: name, found: shape,
+        expected: "[batch, positions]" + (allowsChoices ? " or [batch, choices, positions]" : ""))
     }
     self.file = file
-    batch = info.shape[0]
-    length = info.shape[1]
+    length = shape.removeLast()
+    choices = shape.count == 2 ? shape[1] : nil
+    batch = shape.reduce(1, *)
+  }
+
+  /// What `input_ids`, `token_type_ids`, `position_ids` and `attention_mask` say.
+  func tokens() throws(ModelError) -> [TokenInput] {
+    let ids = try integers("input_ids") ?? []
+    let types = try integers("token_type_ids")
+    let positions = try integers("position_ids")
+    let mask = try mask("attention_mask", threshold: 1)
+    return ids.indices.map { i in
+      TokenInput(
+        ids: ids[i], tokenTypes: types?[i], positions: positions?[i], mask: mask?[i])
+    }
   }
 
   /// The rows of an integer tensor, or nil if the file has none of that name.
@@ -58,9 +79,9 @@ struct PaddedInputs {
 
   private func checkedInfo(_ name: String) throws(ModelError) -> TensorInfo? {
     guard let info = file[TensorName(name)] else { return nil }
-    guard info.shape == [batch, length] else {
-      throw .inputShape(
-        file: file.path, tensor: name, found: info.shape, expected: "[\(batch), \(length)]")
+    let shape = choices.map { [batch / $0, $0, length] } ?? [batch, length]
+    guard info.shape == shape else {
+      throw .inputShape(file: file.path, tensor: name, found: info.shape, expected: "\(shape)")
     }
     return info
   }
@@ -77,6 +98,14 @@ extension LoadedModel {
   /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.
   public func run(_ inputs: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
     switch self {
+    case .bert(let model):
+      try model.run(inputs, model.encoder, heads: model.configuration.heads) {
+        (inputs) throws(ModelError) in try model.batch(inputs)
+      }
+    case .fNet(let model):
+      try model.run(inputs, model.encoder) { (inputs) throws(ModelError) in
+        try model.batch(inputs)
+      }
     case .poNet(let model): try model.run(inputs)
     case .longRangeArena(let model): try model.run(inputs)
     }
@@ -85,10 +114,19 @@ extension LoadedModel {
 
 /// Rows of a ragged batch at their places in a padded tensor.
 struct Padding {
-  var rows: TokenRows
+  var rows: TokenBatch
   var batch: Int
   var length: Int
+  var choices: Int?
   var mask: [Bool]
+
+  init(_ rows: TokenBatch, _ padded: PaddedInputs, masks: [[Bool]?]) {
+    self.rows = rows
+    batch = padded.batch
+    length = padded.length
+    choices = padded.choices
+    mask = masks.flatMap { $0 ?? Array(repeating: true, count: padded.length) }
+  }
 
   /// Whether a sequence has a real token; without one its mean is 0/0 and no result reads it.
   func hasKept(_ sequence: Int) -> Bool {
@@ -108,13 +146,145 @@ struct Padding {
   func place(_ x: Matrix, firstRow: Int, in tensor: inout NamedTensor) {
     let columns = x.columns
     let elements = x.elements
-    for i in 0..<x.rows {
-      let row = firstRow + i
-      let position =
-        Int(rows.plan.sequences[row]) * length + Int(rows.inputPositions[row])
-      tensor.values.replaceSubrange(
-        position * columns..<(position + 1) * columns,
-        with: elements[i * columns..<(i + 1) * columns])
+    for s in 0..<batch {
+      for row in rows.sequences[s].clamped(to: firstRow..<firstRow + x.rows) {
+        let position = s * length + Int(rows.inputPositions[row])
+        let i = row - firstRow
+        tensor.values.replaceSubrange(
+          position * columns..<(position + 1) * columns,
+          with: elements[i * columns..<(i + 1) * columns])
+      }
+    }
+  }
+}
+
+extension EncoderModel {
+  /// What every head makes of the last hidden states.
+  ///
+  /// - Parameters:
+  ///   - h: the last hidden states.
+  ///   - padding: their places.
+  ///   - names: what to call the masked-LM head's logits, and those of the relationship of texts.
+  /// - Returns: the pooled rows and the logits of each head.
+  /// - Throws: ``TarnError``.
+  func headOutputs(
+    _ h: Matrix, _ padding: Padding, names: (predictions: String, relationship: String)
+  ) throws(TarnError) -> [NamedTensor] {
+    var results: [NamedTensor] = []
+    func append(_ name: String, _ x: Matrix, _ shape: [Int]? = nil) {
+      results.append(
+        NamedTensor(name: name, shape: shape ?? [x.rows, x.columns], values: x.elements))
+    }
+    if let pooler = heads.pooler {
+      let pooled = try pooler(
+        try padding.rows.firstRows(of: h, on: execution), on: execution)
+      append("pooler_output", pooled)
+      if let classifier = heads.sequenceClassifier {
+        append("logits", try classifier(pooled, on: execution))
+      }
+      if let choice = heads.choice {
+        let choices = padding.choices ?? 1
+        append(
+          "logits", try choice(pooled, on: execution), [padding.batch / choices, choices])
+      }
+      if let relationship = heads.relationship {
+        append(names.relationship, try relationship(pooled, on: execution))
+      }
+    }
+    if let classifier = heads.tokenClassifier {
+      results.append(padding.padded("logits", try classifier(h, on: execution)))
+    }
+    if let answer = heads.answer {
+      let logits = try answer(h, on: execution)
+      for (i, name) in ["start_logits", "end_logits"].enumerated() {
+        var tensor = padding.padded(name, logits.columns(i..<i + 1))
+        tensor.shape.removeLast()
+        results.append(tensor)
+      }
+    }
+    if let head = heads.maskedLanguageModel {
+      results.append(padding.padded(names.predictions, try head(h, on: execution)))
+    }
+    return results
+  }
+
+  /// Runs a model whose encoder is a frame around a mixing.
+  ///
+  /// - Parameters:
+  ///   - file: `input_ids` and, if present, `token_type_ids`, `position_ids`, `attention_mask`.
+  ///   - encoder: the model's encoder.
+  ///   - attentionHeads: of its mixing, if that is attention.
+  ///   - batch: the model's check of its inputs.
+  /// - Returns: `embeddings`, `encoder.N`, `fourier.N` or `attention.N`, `last_hidden_state`, its mean
+  ///   and that normalised, and what the heads give.
+  /// - Throws: ``ModelError``.
+  func run<Mixing>(
+    _ file: SafetensorsFile, _ encoder: MixingEncoder<Mixing>, heads attentionHeads: Int = 0,
+    _ batch: ([TokenInput]) throws(ModelError) -> TokenBatch
+  ) throws(ModelError) -> [NamedTensor] {
+    let padded = try PaddedInputs(file, shapeOf: "input_ids", allowsChoices: true)
+    let tokens = try padded.tokens()
+    let rows = try batch(tokens)
+    let padding = Padding(rows, padded, masks: tokens.map(\.mask))
+    return try operation { () throws(TarnError) in
+      var results: [NamedTensor] = []
+      var inner = InnerValues(padding)
+      let h = try encoder(
+        rows,
+        trace: { value, layer, first, x in
+          switch value {
+          case .hidden:
+            results.append(padding.padded(layer == 0 ? "embeddings" : "encoder.\(layer)", x))
+          case .mixed: inner.place("fourier.\(layer)", x, firstRow: first)
+          case .queries: inner.place("queries.\(layer)", x, firstRow: first)
+          case .keys: inner.place("keys.\(layer)", x, firstRow: first)
+          }
+        }, on: execution)
+      if attentionHeads > 0 {
+        for layer in 1...encoder.layers.count {
+          results.append(
+            try padding.attention(
+              "attention.\(layer)", inner["queries.\(layer)"], inner["keys.\(layer)"],
+              heads: attentionHeads, on: execution))
+        }
+      } else {
+        results += inner.tensors
+      }
+      results.append(padding.padded("last_hidden_state", h))
+      let states = TokenStates(rows: h, batch: rows)
+      let mean = try states.pooled(.mean, on: execution)
+      for (name, x) in [
+        ("mean_pooled", mean), ("sentence_embedding", try normalized(mean, on: execution)),
+      ] {
+        results.append(
+          NamedTensor(name: name, shape: [x.rows, x.columns], values: x.elements))
+      }
+      // A head that is alone calls its result `logits`.
+      let alone = heads.isPretraining || heads.hasClassifier ? nil : "logits"
+      return results
+        + (try headOutputs(
+          h, padding,
+          names: (alone ?? "prediction_logits", alone ?? "seq_relationship_logits")))
+    }
+  }
+}
+
+/// Tensors that come group by group.
+struct InnerValues {
+  private let padding: Padding
+  private(set) var tensors: [NamedTensor] = []
+
+  init(_ padding: Padding) { self.padding = padding }
+
+  /// The values of a tensor that has come.
+  subscript(name: String) -> [Float] { tensors.first { $0.name == name }?.values ?? [] }
+
+  /// Writes rows `firstRow…` of a tensor.
+  mutating func place(_ name: String, _ x: Matrix, firstRow: Int) {
+    if let i = tensors.firstIndex(where: { $0.name == name }) {
+      padding.place(x, firstRow: firstRow, in: &tensors[i])
+    } else {
+      tensors.append(padding.padded(name, x, firstRow: firstRow))
     }
   }
 }
@@ -122,29 +292,23 @@ struct Padding {
 extension PoNetModel {
   func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
     let padded = try PaddedInputs(file, shapeOf: "input_ids")
-    let ids = try padded.integers("input_ids") ?? []
-    let mask = try padded.mask("attention_mask", threshold: 1)
-    let types = try padded.integers("token_type_ids")
+    let tokens = try padded.tokens()
     let segments = try padded.integers("segment_ids")
-    let positions = try padded.integers("position_ids")
-    let inputs = ids.indices.map { i in
+    let inputs = tokens.indices.map { i in
       PoNetInput(
-        ids: ids[i], tokenTypes: types?[i], segments: segments?[i], positions: positions?[i],
-        mask: mask?[i])
+        ids: tokens[i].ids, tokenTypes: tokens[i].tokenTypes, segments: segments?[i],
+        positions: tokens[i].positions, mask: tokens[i].mask)
     }
     let rows = try tokenRows(inputs)
-    let padding = Padding(
-      rows: rows, batch: padded.batch, length: padded.length,
-      mask: mask?.flatMap { $0 } ?? Array(repeating: true, count: padded.batch * padded.length))
+    let padding = Padding(rows.batch, padded, masks: tokens.map(\.mask))
     return try operation { () throws(TarnError) in try outputs(rows, padding) }
   }
 
   private func outputs(
-    _ rows: TokenRows, _ padding: Padding
+    _ rows: PoNetRows, _ padding: Padding
   ) throws(TarnError) -> [NamedTensor] {
     var results: [NamedTensor] = []
-    var inner: [String: NamedTensor] = [:]
-    var order: [String] = []
+    var inner = InnerValues(padding)
     let batch = padding.batch
     let d = configuration.hiddenSize
     let heads = configuration.heads
@@ -167,40 +331,14 @@ extension PoNetModel {
               shape: [batch, heads, d / heads], values: values))
         case .segment, .local, .context, .attentionOutput:
           guard layer == 0, let name = value.traceName else { return }
-          if inner[name] == nil {
-            order.append(name)
-            inner[name] = padding.padded(name, x, firstRow: first)
-          } else {
-            padding.place(x, firstRow: first, in: &inner[name, default: padding.padded(name, x)])
-          }
+          inner.place(name, x, firstRow: first)
         }
       }, on: execution)
-    results += order.compactMap { inner[$0] }
-    let first = try PoNetEncoder.firstRows(of: h, rows, on: execution)
-    if let pooler = self.heads.pooler {
-      let pooled = try pooler(first, on: execution)
-      results.append(
-        NamedTensor(name: "pooler_output", shape: [batch, d], values: pooled.elements))
-      if let classifier = self.heads.classifier {
-        let logits = try classifier(pooled, on: execution)
-        results.append(
-          NamedTensor(name: "logits", shape: [batch, logits.columns], values: logits.elements))
-      }
-      if let sentenceStructure = self.heads.sentenceStructure {
-        let logits = try sentenceStructure(pooled, on: execution)
-        results.append(
-          NamedTensor(
-            name: "seq_relationship_logits", shape: [batch, 3], values: logits.elements))
-      }
-    } else if let classifier = self.heads.classifier {
-      results.append(padding.padded("logits", try classifier(h, on: execution)))
-    }
-    if let head = self.heads.maskedLanguageModel {
-      results.append(padding.padded("prediction_logits", try head(h, on: execution)))
-    }
+    results += inner.tensors
+    results += try headOutputs(
+      h, padding, names: ("prediction_logits", "seq_relationship_logits"))
     return results
   }
-
 }
 
 extension LayerValue {
@@ -217,15 +355,46 @@ extension LayerValue {
 }
 
 extension Padding {
+  /// Attention probabilities `[batch × heads × n × n]` of padded queries and keys.
+  ///
+  /// The attention operator never holds them; they are computed here for whoever wants to see them.
+  fileprivate func attention(
+    _ name: String, _ queries: [Float], _ keys: [Float], heads: Int, on execution: Execution
+  ) throws(TarnError) -> NamedTensor {
+    guard batch > 0 else {
+      return NamedTensor(name: name, shape: [0, heads, length, length], values: [], mask: [])
+    }
+    let d = queries.count / (batch * length)
+    let q = try Matrix(rows: batch * length, columns: d, queries)
+    let k = try Matrix(rows: batch * length, columns: d, keys)
+    var values: [Float] = []
+    values.reserveCapacity(batch * heads * length * length)
+    var p = try Matrix(rows: heads * length, columns: length)
+    for s in 0..<batch {
+      let rows = s * length..<(s + 1) * length
+      try attentionProbabilities(
+        queries: q.rows(rows), keys: k.rows(rows), heads: heads, keep: Array(mask[rows]), into: &p,
+        on: execution)
+      values += p.elements
+    }
+    var spread: [Bool] = []
+    for s in 0..<batch {
+      for _ in 0..<heads { spread += mask[s * length..<(s + 1) * length] }
+    }
+    return NamedTensor(
+      name: name, shape: [batch, heads, length, length], values: values, mask: spread)
+  }
+
   /// `[batch × heads × n]` from `[heads × rows]`; zero at masked positions.
   fileprivate func attention(_ name: String, _ x: Matrix) -> NamedTensor {
     var values = [Float](repeating: 0, count: batch * x.rows * length)
     let elements = x.elements
     for h in 0..<x.rows {
-      for row in 0..<x.columns where rows.keep?[row] ?? true {
-        let s = Int(rows.plan.sequences[row])
-        values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
-          elements[h * x.columns + row]
+      for s in 0..<batch {
+        for row in rows.sequences[s] where rows.keep?[row] ?? true {
+          values[(s * x.rows + h) * length + Int(rows.inputPositions[row])] =
+            elements[h * x.columns + row]
+        }
       }
     }
     var spread: [Bool] = []
@@ -247,9 +416,7 @@ extension LongRangeArenaModel {
       let mask = try padded.mask("mask_\(k)", threshold: 0.5) ?? ids.map { $0.map { $0 != 0 } }
       let inputs = ids.indices.map { prepared(ids[$0], mask: mask[$0]) }
       let (rows, states) = try states(inputs, keepsAll: true)
-      let padding = Padding(
-        rows: rows, batch: padded.batch, length: padded.length,
-        mask: inputs.flatMap { $0.mask ?? [] })
+      let padding = Padding(rows.batch, padded, masks: inputs.map(\.mask))
       for (i, state) in states.enumerated() {
         results.append(padding.padded("hidden_states_\(k).\(i)", state))
       }

@@ -11,7 +11,7 @@ enum Bench {
       "tarn bench --quick", "tarn bench pooling --filter segment-max",
       "tarn bench all --json rows.json --svg bench.svg",
     ],
-    operands: "[matmul|pooling|rows|models|all]",
+    operands: "[matmul|pooling|rows|attention|models|all]",
     details: """
       Prints, for each operation, shape and variant, the median and the best time, nanoseconds for an
       element, GB/s and GFLOP/s, the bound that applies and the share of it that is reached: `copy`
@@ -19,13 +19,14 @@ enum Bench {
       multiply-adds. Bounds are measured in the same run, in turn with what they bound. Results are
       compared with references before they are timed.
 
-        rows     layer norm, softmax, elementwise functions, gathering
-        pooling  means, maxima, windows, top-k, Fourier transforms, global aggregation
-        matmul   products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
-        models   PoNet-base with random weights, hidden states of texts of growing length
-        all      all of these; so does no word at all
+        rows       layer norm, softmax, elementwise functions, gathering
+        pooling    means, maxima, windows, top-k, Fourier transforms, global aggregation
+        attention  softmax attention of 12 heads of 64, and its other forms
+        matmul     products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
+        models     PoNet-base with random weights, hidden states of texts of growing length
+        all        all of these; so does no word at all
 
-      Kernels run on one thread, models on one and on --threads. Kernels are those of --isa. Without
+      Kernels run on one thread, attention and models on one and on --threads. Kernels are those of --isa. Without
       --quick, kernels take 512, 4096 and 16384 rows of 768, and all of it some minutes.
 
       --json FILE writes {"context":{...},"benchmarks":[...]} with the field names of Google
@@ -43,8 +44,8 @@ enum Bench {
     run: run)
 
   private static let measurements: [String: [Measurement]] = [
-    "rows": [.rows], "pooling": [.pooling], "matmul": [.matmul], "models": [.models],
-    "all": [.rows, .pooling, .matmul, .models],
+    "rows": [.rows], "pooling": [.pooling], "attention": [.attention], "matmul": [.matmul],
+    "models": [.models], "all": [.rows, .pooling, .attention, .matmul, .models],
   ]
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
@@ -53,7 +54,7 @@ enum Bench {
     }
     let name = arguments.operands.first ?? "all"
     guard let measured = measurements[name] else {
-      throw .usage("found \"\(name)\", expected matmul, pooling, rows, models or all")
+      throw .usage("found \"\(name)\", expected matmul, pooling, rows, attention, models or all")
     }
     for option in ["--filter", "--json", "--svg", "--blas"] where arguments.values[option] == "" {
       throw .usage("option \(option): found \"\", expected a value")

@@ -12,8 +12,8 @@ enum Classify {
     ],
     operands: "[INPUT...]",
     details: """
-      Labels texts with a PoNet sequence classifier; without --model with the small one that comes
-      with the tool. Prints label, score (the label's probability), tokens and segments.
+      Labels texts with a sequence classifier (PoNet, BERT, FNet); without --model with the small
+      PoNet that comes with the tool. Prints label, score (the label's probability), tokens and segments.
 
       An INPUT is a file that holds one text in UTF-8, `-` for standard input, or a file of JSON
       Lines: an object with "text" on each line, and "text_pair" for pairs. All other fields are
@@ -29,9 +29,16 @@ enum Classify {
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
     let options = try ModelOptions(arguments)
     let directory = arguments.values["--model"] ?? BundledModel.directory
-    let model = try failing { () throws(ModelError) in
-      try PoNetClassifier(directory: directory, options: options)
+    let encoder = try failing { () throws(ModelError) in
+      try LoadedModel.encoder(directory: directory, options: options)
     }
+    return try run(arguments, encoder)
+  }
+
+  private static func run<Model: EncoderModel>(
+    _ arguments: Arguments, _ encoder: Model
+  ) throws(ToolError) -> Bool {
+    let model = try failing { () throws(ModelError) in try TextClassifier(encoder) }
     let isJSON = arguments.has("--json")
     return try arguments.forEachText { inputs throws(ToolError) in
       let encodings = inputs.map { input in
@@ -46,8 +53,9 @@ enum Classify {
       }[...]
       return zip(inputs, encodings).map { input, encoding in
         encoding.map { _ in
-          guard let answer = answers.popFirst() else { return "" }
-          return isJSON ? json(answer, input) : block(answer, input)
+          guard let answer = answers.popFirst() else { return TextResult(tokens: 0) }
+          return TextResult(
+            line: isJSON ? json(answer, input) : block(answer, input), tokens: answer.tokens)
         }
       }
     }

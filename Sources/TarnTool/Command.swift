@@ -1,5 +1,7 @@
 // What a command says of itself: help, usage and the options that it takes.
 
+import TarnModels
+
 /// An option: its name, what stands for its value, and a line of help.
 struct Option: Sendable {
   var name: String
@@ -42,10 +44,13 @@ extension Option {
   /// Options of commands that load a model.
   static let model = [
     Option("--model", "DIR", "checkpoint directory: config.json, weights, vocabulary"),
-    Option("--type", "TYPE", "model type, where config.json does not say it: ponet, ponet-lra"),
+    Option(
+      "--type", "TYPE",
+      "model type, where config.json does not say it: "
+        + LoadedModel.typeNames.joined(separator: ", ")),
     Option(
       "--max-positions", "N",
-      "allow N positions; beyond the stored table, position p is p mod its rows"),
+      "allow N positions; with PoNet also beyond the stored table, whose rows then repeat"),
   ]
 
   /// Options of commands that read texts.
@@ -54,6 +59,7 @@ extension Option {
     Option("--jsonl", "inputs are JSON Lines, whatever their names end in"),
     Option("--strict", "stop at the first bad line"),
     Option("--samples", "the articles that come with the tool"),
+    Option("--stats", "texts and tokens a second on standard error, also with --json"),
   ]
 
   /// The same options, one of them required.

@@ -36,8 +36,8 @@ enum FillMask {
       text = try input.text()
     }
     let masks = try failing { () throws(ModelError) in
-      try PoNetMaskedLanguageModel(directory: directory, options: options)
-        .fillMask(text, top: top, longText: arguments.longText)
+      let model = try LoadedModel.encoder(directory: directory, options: options)
+      return try fillMask(text, model, top: top, longText: arguments.longText)
     }
     if arguments.has("--json") {
       Output.line(
@@ -51,6 +51,12 @@ enum FillMask {
       }
     }
     return true
+  }
+
+  private static func fillMask<Model: EncoderModel>(
+    _ text: String, _ model: Model, top: Int, longText: LongText
+  ) throws(ModelError) -> [MaskCandidates] {
+    try MaskedLanguageModel(model).fillMask(text, top: top, longText: longText)
   }
 
   private static func json(_ mask: MaskCandidates) -> JSONValue {

@@ -47,10 +47,12 @@ enum Inspect {
     return true
   }
 
-  /// Floats of all tensors; buffers of integers are no parameters.
+  /// Floats of all tensors; buffers of integers are no parameters, nor are FNet's complex matrices.
   private static func parameters(_ file: SafetensorsFile) -> Int {
-    file.tensors.filter { !ElementType.integers.contains($0.elementType) }
-      .reduce(0) { $0 + $1.elementCount }
+    file.tensors.filter {
+      !ElementType.integers.contains($0.elementType) && $0.elementType != .complex64
+    }
+    .reduce(0) { $0 + $1.elementCount }
   }
 
   private static func bytes(_ file: SafetensorsFile) -> Int {

@@ -2,7 +2,8 @@
 
 /// A line on standard error that is written over; shown when the work lasts over a second.
 struct Progress {
-  private let isShown: Bool
+  /// Whether somebody is watching.
+  let isShown: Bool
   private let start = ContinuousClock.now
   private var last = ContinuousClock.now
   private var texts = 0

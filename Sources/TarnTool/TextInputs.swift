@@ -41,6 +41,14 @@ extension TextInput {
   var heading: String? { fields["id"].map { "id        \($0.encoded())" } ?? file }
 }
 
+/// What comes of a text.
+struct TextResult {
+  /// A line or block for standard output, if there is one.
+  var line: String?
+  /// Tokens that the model saw.
+  var tokens: Int
+}
+
 /// A text, or why there is none, and where it stands.
 struct TextItem {
   var input: Result<TextInput, ToolError>
@@ -119,20 +127,27 @@ struct TextSource: ~Copyable {
 
 extension Arguments {
   /// At most so many texts, or so many bytes and the text that goes beyond, are in memory.
-  private static let batch = (texts: 16, bytes: 1 << 18)
+  private static let batch = (texts: 256, bytes: 1 << 18)
 
   /// Gives `body` all texts in order, as many at a time as are there already, and prints its results.
   ///
-  /// A bad line is reported on standard error with its number; a bad file ends the command.
+  /// A bad line is reported on standard error with its number; a bad file ends the command. With
+  /// `--stats`, or where progress is shown and the work lasted over a second, a line at the end says
+  /// how fast it was.
   ///
-  /// - Parameter body: a line or block for each text, or why there is none.
+  /// - Parameters:
+  ///   - stopsAtBadLine: whether a bad line ends the command too.
+  ///   - body: what comes of each text, or why nothing does.
   /// - Returns: Whether all lines were good.
   /// - Throws: ``ToolError`` for a file that cannot be read or whose text has no result.
   func forEachText(
-    _ body: ([TextInput]) throws(ToolError) -> [Result<String, ToolError>]
+    stopsAtBadLine: Bool = false,
+    _ body: ([TextInput]) throws(ToolError) -> [Result<TextResult, ToolError>]
   ) throws(ToolError) -> Bool {
     var source = TextSource(self)
     var progress = Progress(isShown: !has("--quiet") && !has("--json"))
+    let start = ContinuousClock.now
+    var (texts, tokens) = (0, 0)
     var areGood = true
     var isAtEnd = false
     while !isAtEnd {
@@ -156,13 +171,16 @@ extension Arguments {
       var results = try body(items.compactMap { try? $0.input.get() })[...]
       progress.clear()
       for item in items {
-        let result: Result<String, ToolError>?
+        let result: Result<TextResult, ToolError>?
         switch item.input {
         case .success: result = results.popFirst()
         case .failure(let error): result = .failure(error)
         }
         switch result {
-        case .success(let text): Output.line(text)
+        case .success(let result):
+          if let line = result.line { Output.line(line) }
+          texts += 1
+          tokens += result.tokens
         case .failure(let error):
           guard let line = item.line, case .failed(let reason) = error else {
             throw error.at(item.source)
@@ -171,7 +189,7 @@ extension Arguments {
             "input": .string(item.source), "line": .integer(line), "error": .string(reason),
           ]
           Output.message(JSONValue.object(report).encoded())
-          if has("--strict") { return false }
+          if has("--strict") || stopsAtBadLine { return false }
           areGood = false
         case nil: break
         }
@@ -180,6 +198,15 @@ extension Arguments {
       progress.advance(by: items.count)
     }
     progress.clear()
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    if has("--stats") || (progress.isShown && seconds > 1) {
+      Output.message(
+        "tarn: \(texts) texts, \(tokens) tokens in \(rounded(seconds, 0.01)) s: "
+          + "\(Int(Double(texts) / seconds)) texts/s, \(Int(Double(tokens) / seconds)) tokens/s")
+    }
     return areGood
   }
 }
+
+/// To a multiple of `unit`, as the shortest decimal.
+private func rounded(_ x: Double, _ unit: Double) -> Double { (x / unit).rounded() / (1 / unit) }

@@ -41,7 +41,9 @@ enum Tokenize {
               input.text, pair: input.pair, limit: limit, longText: arguments.longText)
           }
           let tokens = document.encoding.tokens(in: tokenizer.vocabulary)
-          return isJSON ? json(document, tokens, input) : block(document, tokens, input)
+          return TextResult(
+            line: isJSON ? json(document, tokens, input) : block(document, tokens, input),
+            tokens: tokens.count)
         }
       }
     }

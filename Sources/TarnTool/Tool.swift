@@ -14,7 +14,8 @@ import Tarn
   private static let version = "0.1.0"
 
   private static let commands = [
-    Classify.command, FillMask.command, Tokenize.command, RunTensors.command, Inspect.command,
+    Classify.command, Embed.command, FillMask.command, Tokenize.command, RunTensors.command,
+    Inspect.command,
     Bench.command, CPU.command,
   ]
 

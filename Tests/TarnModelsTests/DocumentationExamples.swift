@@ -4,6 +4,7 @@ import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnKernelInterface
+import TarnTestSupport
 import TarnText
 import Testing
 
@@ -24,6 +25,18 @@ private let directory =
     #expect(answer.segments == 4)
   }
 
+  @Test func attentionOverAJoinedProduct() throws {
+    let execution = try Execution()
+    // Three tokens, two heads of two columns; q, k and v are columns of one joined product.
+    let joined = try Matrix(rows: 3, columns: 12, (0..<36).map { Float($0 % 5) })
+    var y = try Matrix(rows: 3, columns: 4)
+    try attention(
+      queries: joined.columns(0..<4), keys: joined.columns(4..<8), values: joined.columns(8..<12),
+      heads: 2, over: Ragged(lengths: [2, 1]), mask: .causal, into: &y, on: execution)
+    print(y.rows(2..<3).elements)  // [2.0, 3.0, 4.0, 0.0]
+    #expect(y.rows(2..<3).elements == [2, 3, 4, 0])
+  }
+
   @Test func morePositionsThanTheTable() throws {
     let texts = ["One sentence. Another one."]
     let model = try PoNetClassifier(
@@ -31,6 +44,21 @@ private let directory =
     let answers = try model.classify(texts, longText: .isTruncated)
     #expect(answers.count == 1)
     #expect(model.model.maxPositions == 8192)
+  }
+
+  @Test func aVectorForEachText() throws {
+    let encoder = try SentenceEncoder(directory: directory)
+    let vectors = try encoder.embed(["That is a happy person.", "A happy person, that."])
+    #expect(vectors.rows == 2)
+    #expect(vectors.columns == 128)
+  }
+
+  @Test func hiddenStatesOfFNet() throws {
+    let fNetDirectory = fixturePath("fnet/base-default")
+    let model = try FNetModel(directory: fNetDirectory)
+    let states = try model.hiddenStates([TokenInput(ids: [4, 17, 23, 5])])[0]
+    print(states.rows, states.columns)  // 4 24
+    #expect(states.rows == 4 && states.columns == 24)
   }
 
   @Test func segmentsOfSentences() throws {

@@ -60,8 +60,8 @@ private func documents() -> [PoNetInput] {
   let rows = try model.tokenRows(documents())
   #expect(rows.firstRowsAreGlobalOnly)
   let short = try model.encoder.firstRows(rows, on: model.execution)
-  let whole = try PoNetEncoder.firstRows(
-    of: try model.encoder(rows, on: model.execution), rows, on: model.execution)
+  let whole = try rows.batch.firstRows(
+    of: try model.encoder(rows, on: model.execution), on: model.execution)
   #expect(short.elements.map(\.bitPattern) == whole.elements.map(\.bitPattern))
 }
 

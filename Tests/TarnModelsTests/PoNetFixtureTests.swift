@@ -45,32 +45,6 @@ struct PoNetFixture: CustomTestStringConvertible, Sendable {
   ]
 }
 
-/// |difference| ≤ 5·10⁻⁵ + 10⁻⁵·|expected|, the limit of the specification.
-private func compare(
-  _ found: NamedTensor, _ expected: [Float], _ fixture: String, rows: Set<Int>? = nil
-) {
-  #expect(found.values.count == expected.count, "\(fixture) \(found.name)")
-  guard found.values.count == expected.count, !expected.isEmpty else { return }
-  let mask = found.mask ?? []
-  let width = mask.isEmpty ? 1 : expected.count / mask.count
-  var worst: Float = 0
-  var at = -1
-  for i in expected.indices {
-    let isCompared = mask.isEmpty || mask[i / width] || rows?.contains(i / width) == true
-    if !isCompared { continue }
-    let difference = (found.values[i] - expected[i]).magnitude
-    let limit = 5e-5 + 1e-5 * expected[i].magnitude
-    if !(difference <= limit), at < 0 || difference / limit > worst {
-      worst = difference / limit
-      at = i
-    }
-  }
-  #expect(
-    at < 0,
-    "\(fixture) \(found.name)\(found.shape)[\(at)]: \(at < 0 ? 0 : found.values[at]), expected \(at < 0 ? 0 : expected[at])"
-  )
-}
-
 @Test(arguments: PoNetFixture.all)
 func everyTensorOfTheFixtureAgrees(_ fixture: PoNetFixture) throws {
   let inputs = try SafetensorsFile(path: fixture.directory + "/inputs.safetensors")
@@ -100,11 +74,6 @@ func everyTensorOfTheFixtureAgrees(_ fixture: PoNetFixture) throws {
     let info = try #require(expected[TensorName(name)])
     compare(found, try expected.floats(of: info), "masks_edges row 1", rows: Set(19..<38))
   }
-}
-
-/// Bits of all outputs.
-private func bits(_ outputs: [NamedTensor]) -> [[UInt32]] {
-  outputs.map { $0.values.map(\.bitPattern) }
 }
 
 @Test(arguments: PoNetFixture.all)

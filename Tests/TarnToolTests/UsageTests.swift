@@ -21,7 +21,7 @@ struct UsageTests {
     (["classify", "--json=yes"], "option --json takes no value"),
     (["classify", "--isa", "sse9"], "sse9"),
     (["classify", "--weights", "f8"], "option --weights: found \"f8\""),
-    (["classify", "--type", "bert"], "option --type: found \"bert\""),
+    (["classify", "--type", "gpt"], "option --type: found \"gpt\""),
     (["classify", "--max-positions", "-1"], "option --max-positions: found \"-1\""),
     (["fill-mask", "text"], "option --model DIR is missing"),
     (["fill-mask", "--model", "x", "a", "b"], "expected one TEXT"),

@@ -102,7 +102,7 @@ private struct ArenaLayer: Sendable {
   }
 
   func callAsFunction(
-    _ h: inout Matrix, _ x: inout Matrix, _ rows: TokenRows, _ tile: inout Tile,
+    _ h: inout Matrix, _ x: inout Matrix, _ rows: PoNetRows, _ tile: inout PoNetTile,
     on execution: Execution
   ) throws(TarnError) {
     try norm1(h, into: &x, on: execution)
@@ -113,12 +113,13 @@ private struct ArenaLayer: Sendable {
       try mixing.mix(
         x, tokens, rows, global: v, maxima: maxima, &tile, layer: 0, trace: nil, on: execution)
       try attentionOutput(
-        tile.output.rows(part), residual: h.rows(tokens), into: &tile.window, on: execution)
-      try norm2(tile.window.rows(part), into: &tile.attended, on: execution)
+        tile.output.rows(part), residual: h.rows(tokens), into: &tile.shared.sum, on: execution)
+      try norm2(tile.shared.sum.rows(part), into: &tile.shared.attended, on: execution)
       try intermediate(
-        tile.attended.rows(part), activation: .gelu, into: &tile.inner, on: execution)
+        tile.shared.attended.rows(part), activation: .gelu, into: &tile.shared.inner, on: execution)
       try output(
-        tile.inner.rows(part), residual: tile.window.rows(part), into: &h, at: tokens.lowerBound,
+        tile.shared.inner.rows(part), residual: tile.shared.sum.rows(part), into: &h,
+        at: tokens.lowerBound,
         on: execution)
     }
   }
@@ -207,18 +208,18 @@ public struct LongRangeArenaModel: Sendable {
   /// `keepsAll`.
   func states(
     _ inputs: [PoNetInput], keepsAll: Bool
-  ) throws(ModelError) -> (rows: TokenRows, states: [Matrix]) {
+  ) throws(ModelError) -> (rows: PoNetRows, states: [Matrix]) {
     let limits = InputLimits(
       vocabulary: configuration.vocabularySize, tokenTypes: 1, positions: position.rows,
       positionRows: position.rows)
-    let rows = try TokenRows(inputs, limits: limits, excludesSpecial: false)
+    let rows = try PoNetRows(inputs, limits: limits, excludesSpecial: false)
     return try operation { () throws(TarnError) in
       let d = configuration.size
       var h = try Matrix(rows: rows.count, columns: d)
       var x = try Matrix(rows: rows.count, columns: d)
-      var tile = try Tile(tokens: rows.count, size: d, inner: configuration.innerSize)
-      try gather(word, rows.ids[...], into: &h, on: execution)
-      try gather(position, rows.positions[...], adding: true, into: &h, on: execution)
+      var tile = try PoNetTile(tokens: rows.count, size: d, inner: configuration.innerSize)
+      try gather(word, rows.batch.ids[...], into: &h, on: execution)
+      try gather(position, rows.batch.positions[...], adding: true, into: &h, on: execution)
       var states = keepsAll ? [h] : []
       for i in 0..<configuration.layers {
         try layers[configuration.tiesWeights ? 0 : i](&h, &x, rows, &tile, on: execution)
@@ -231,24 +232,24 @@ public struct LongRangeArenaModel: Sendable {
     }
   }
 
-  private func clearMasked(_ x: inout Matrix, _ rows: TokenRows) throws(TarnError) {
-    guard let keep = rows.keep else { return }
+  private func clearMasked(_ x: inout Matrix, _ rows: PoNetRows) throws(TarnError) {
+    guard let keep = rows.batch.keep else { return }
     let zero = try Matrix(rows: 1, columns: x.columns)
     for t in keep.indices where !keep[t] { try x.copyRow(from: zero, 0, to: t) }
   }
 
   /// One row a sequence: the sum over its rows divided by all n positions, or position 0.
   func pool(
-    _ x: Matrix, _ rows: TokenRows, lengths: [Int]
+    _ x: Matrix, _ rows: PoNetRows, lengths: [Int]
   ) throws(TarnError) -> Matrix {
     if configuration.pooling == .cls {
-      return try PoNetEncoder.firstRows(of: x, rows, on: execution)
+      return try rows.batch.firstRows(of: x, on: execution)
     }
     // Masked positions are rows of zeros in the mean, so only the divisor sees them.
     var mean = try Matrix(rows: lengths.count, columns: x.columns)
-    try maskedMean(x, over: rows.sequences, into: &mean, on: execution)
+    try maskedMean(x, over: rows.batch.sequences, into: &mean, on: execution)
     for s in lengths.indices {
-      let factor = Float(rows.sequences[s].count) / Float(lengths[s])
+      let factor = Float(rows.batch.sequences[s].count) / Float(lengths[s])
       for j in 0..<mean.columns { mean[s, j] *= factor }
     }
     return mean

@@ -53,17 +53,17 @@ struct PoNetMixing: Sendable {
 
   /// q = W_q·mean(x) + b_q, then one attention over x for each head: `[sequences × d]`.
   func globalValues(
-    _ x: Matrix, _ rows: TokenRows, layer: Int, trace: LayerTrace?, on execution: Execution
+    _ x: Matrix, _ rows: PoNetRows, layer: Int, trace: LayerTrace?, on execution: Execution
   ) throws(TarnError) -> Matrix {
-    let count = rows.sequences.count
+    let count = rows.batch.sequences.count
     var mean = try Matrix(rows: count, columns: x.columns)
-    try maskedMean(x, over: rows.sequences, keep: rows.keep, into: &mean, on: execution)
+    try maskedMean(x, over: rows.batch.sequences, keep: rows.batch.keep, into: &mean, on: execution)
     let q = try query(mean, on: execution)  // [sequences × d]
     var v = try Matrix(rows: count, columns: x.columns)
     var probabilities: Matrix? =
       trace == nil ? nil : try Matrix(rows: keys.heads, columns: x.rows)
     try globalAggregation(
-      x, over: rows.sequences, keep: rows.keep, queries: q, keys: keys, into: &v,
+      x, over: rows.batch.sequences, keep: rows.batch.keep, queries: q, keys: keys, into: &v,
       probabilities: &probabilities, on: execution)
     trace?(.query, layer, 0, q)
     trace?(.globalValue, layer, 0, v)
@@ -75,7 +75,7 @@ struct PoNetMixing: Sendable {
   ///
   /// A text of one tile has all its projections made here, as one product.
   func segmentMaxima(
-    _ x: Matrix, _ rows: TokenRows, _ tile: inout Tile, on execution: Execution
+    _ x: Matrix, _ rows: PoNetRows, _ tile: inout PoNetTile, on execution: Execution
   ) throws(TarnError) -> Matrix {
     var maxima = try Matrix(rows: rows.segmentStart.count, columns: x.columns)
     try maxima.fillRows(rows.segmentStart)
@@ -101,7 +101,7 @@ struct PoNetMixing: Sendable {
   /// The row before the tile is the last row of the tile before: it was projected from x before x
   /// was overwritten. Call it for tile after tile.
   private func project(
-    _ x: Matrix, _ tokens: Range<Int>, _ tile: inout Tile, on execution: Execution
+    _ x: Matrix, _ tokens: Range<Int>, _ tile: inout PoNetTile, on execution: Execution
   ) throws(TarnError) {
     if x.rows <= Tile.rows { return }
     if tokens.lowerBound > 0 { try tile.projected.copyRow(Tile.rows, to: 0) }
@@ -112,14 +112,14 @@ struct PoNetMixing: Sendable {
 
   /// The mixed rows c of `tokens`, into `tile.output`.
   func mix(
-    _ x: Matrix, _ tokens: Range<Int>, _ rows: TokenRows, global v: Matrix, maxima: Matrix,
-    _ tile: inout Tile, layer: Int, trace: LayerTrace?, on execution: Execution
+    _ x: Matrix, _ tokens: Range<Int>, _ rows: PoNetRows, global v: Matrix, maxima: Matrix,
+    _ tile: inout PoNetTile, layer: Int, trace: LayerTrace?, on execution: Execution
   ) throws(TarnError) {
     try project(x, tokens, &tile, on: execution)
     let d = x.columns
     try neighbourMax(
       tile.projected.columns(localStart..<localStart + d), rows.neighbours[tokens],
-      fill: TokenRows.fill, into: &tile.window,
+      fill: PoNetRows.fill, into: &tile.shared.sum,
       on: execution)
     if let trace {
       let count = tokens.count
@@ -131,18 +131,18 @@ struct PoNetMixing: Sendable {
       trace(
         .local, layer, tokens.lowerBound,
         try PoNetMixing.pooledRows(rows.plan, tokens, on: execution) {
-          (t: Int) in tile.window.rows(t - tokens.lowerBound..<t - tokens.lowerBound + 1)
+          (t: Int) in tile.shared.sum.rows(t - tokens.lowerBound..<t - tokens.lowerBound + 1)
         })
       try fuse(
         rows.plan, tokens, global: v, maxima: maxima,
-        output: tile.projected.rows(1..<count + 1).columns(0..<d), local: tile.window,
+        output: tile.projected.rows(1..<count + 1).columns(0..<d), local: tile.shared.sum,
         into: &tile.output, on: execution)
       trace(.context, layer, tokens.lowerBound, tile.output.rows(0..<count))
       return
     }
     try fuse(
       rows.plan, tokens, global: v, maxima: maxima,
-      output: tile.projected.rows(1..<tokens.count + 1).columns(0..<d), local: tile.window,
+      output: tile.projected.rows(1..<tokens.count + 1).columns(0..<d), local: tile.shared.sum,
       into: &tile.output, on: execution)
   }
 
@@ -162,42 +162,26 @@ struct PoNetMixing: Sendable {
 }
 
 /// Scratch for one tile of tokens: what a layer holds beside the hidden states.
-struct Tile {
-  /// Tokens of a tile.
-  ///
-  /// Results do not depend on it.
-  static let rows = 512
-
+struct PoNetTile {
+  /// The part that other encoders have too; its sums hold window maxima before that.
+  var shared: Tile
   /// `[512 × d]`: segment(x), then the mixed rows.
   var output: Matrix
   /// o beside local(x), with a row more at each end; segment(x) too if there is one tile only:
   /// `[514 × 2d or 3d]`, with d rounded up to a multiple of 16.
   var projected: Matrix
-  /// `[512 × d]`: window maxima, then sums before a layer norm.
-  var window: Matrix
-  /// `[512 × d]`: the rows between attention and feed-forward.
-  var attended: Matrix
-  /// `[512 × f]`: the feed-forward's inner rows.
-  var inner: Matrix
 
   init(tokens: Int, size d: Int, inner f: Int) throws(TarnError) {
     let rows = min(tokens, Tile.rows)
+    shared = try Tile(tokens: tokens, size: d, inner: f)
     output = try Matrix(rows: rows, columns: d)
     projected = try Matrix(
       rows: rows + 2,
-      columns: (Tile.projections(tokens: tokens) - 1) * PackedMatrix.start(after: d) + d)
-    window = try Matrix(rows: rows, columns: d)
-    attended = try Matrix(rows: rows, columns: d)
-    inner = try Matrix(rows: rows, columns: f)
+      columns: (PoNetTile.projections(tokens: tokens) - 1) * PackedMatrix.start(after: d) + d)
   }
 
   /// Projections that are held at once.
-  static func projections(tokens: Int) -> Int { tokens <= rows ? 3 : 2 }
-
-  /// The tiles of `count` tokens, in order.
-  static func ranges(_ count: Int) -> [Range<Int>] {
-    stride(from: 0, to: count, by: rows).map { $0..<min($0 + rows, count) }
-  }
+  static func projections(tokens: Int) -> Int { tokens <= Tile.rows ? 3 : 2 }
 }
 
 /// The inner values of a layer that a caller may ask for.

@@ -47,7 +47,7 @@ public struct KernelCheck: Sendable, CustomStringConvertible {
   /// All checks, in the order of the kernels.
   public static let all: [KernelCheck] =
     matmulChecks + rowChecks + poolingChecks + aggregationChecks + windowChecks + topKChecks
-    + fourierChecks
+    + fourierChecks + attentionChecks
     + rowFormChecks + rowGradientChecks + copyChecks
     + conversionChecks + invarianceChecks
 }

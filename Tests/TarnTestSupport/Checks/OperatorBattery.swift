@@ -119,4 +119,5 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
   if let probabilities { note("globalAggregation probabilities", probabilities) }
   return try results + windowBattery(on: execution) + topKBattery(on: execution)
     + fourierBattery(on: execution) + rowBattery(on: execution)
+    + attentionBattery(on: execution)
 }

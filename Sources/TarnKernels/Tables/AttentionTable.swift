@@ -1,0 +1,12 @@
+// One family of the module's table.
+
+import TarnKernelInterface
+
+func attentionKernels() -> AttentionKernels {
+  AttentionKernels(
+    attend: {
+      attend(
+        $0, $1, $2, heads: $3, kept: $4, keys: $5, seen: $6, factor: $7, into: $8, scratch: $9)
+    }
+  )
+}

@@ -1,0 +1,101 @@
+// A BERT checkpoint as it is published, ready to run.
+
+public import Tarn
+package import TarnCheckpoints
+
+/// BERT: a transformer encoder whose token mixing is attention over the whole sequence.
+///
+/// Devlin et al. 2018 (arXiv:1810.04805). Reads the published layout: `config.json`, safetensors with
+/// the names of `bert-base-uncased` or of sentence encoders such as `all-MiniLM-L6-v2`, with or
+/// without the prefix `bert.`, norms as `weight` and `bias` or as `gamma` and `beta`. All heads that
+/// the file holds are available. Equations beside names: Docs, page BERT.
+public struct BERTModel: EncoderModel {
+  /// The directory it was read from.
+  public let directory: String
+  /// Sizes, switches and labels.
+  public let configuration: BERTConfiguration
+  /// d: columns of the hidden states.
+  public var hiddenSize: Int { configuration.hiddenSize }
+  /// Positions that inputs may use.
+  public let maxPositions: Int
+  /// Kernels and threads.
+  public let execution: Execution
+  /// The heads that the checkpoint has weights for.
+  public let heads: EncoderHeads
+
+  let encoder: MixingEncoder<SelfAttention>
+
+  /// Reads a checkpoint directory.
+  ///
+  /// - Parameters:
+  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - options: instruction set, threads, positions.
+  /// - Throws: ``ModelError`` naming the file, the key or tensor, what was found and expected.
+  public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
+    let files = try Checkpoint(directory: directory, of: "bert", options)
+    try self.init(
+      weights: WeightScope(files.weights), configuration: BERTConfiguration(files.configuration),
+      directory: files.directory, options: options)
+  }
+
+  /// A model from weights that need not come from a directory.
+  package init(
+    weights root: WeightScope, configuration: BERTConfiguration, directory: String,
+    options: ModelOptions
+  ) throws(ModelError) {
+    self.directory = directory
+    self.configuration = configuration
+    let execution = try options.execution()
+    self.execution = execution
+    maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
+    let c = configuration.encoder
+    let backbone = root.scope(anyOf: ["bert", ""])
+    let embeddings = try Embeddings(backbone["embeddings"], c, on: execution)
+    encoder = try MixingEncoder(backbone, c, embeddings: embeddings, on: execution) {
+      (layer) throws(ModelError) in
+      try SelfAttention(layer, configuration, on: execution)
+    }
+    heads = try EncoderHeads(
+      backbone: backbone, root: root, c, wordTable: embeddings.word, relationships: 2,
+      on: execution)
+  }
+
+  /// The last hidden states of a batch, masked tokens left out.
+  ///
+  /// - Throws: ``ModelError`` for an input that does not fit the model;
+  ///   ``ModelError/nothingKept(sequence:)`` if its mask leaves all tokens out.
+  /// - Complexity: about `24·d² + 4·n·d` operations a token and layer; memory: see Docs, BERT.
+  public func states(_ inputs: [TokenInput]) throws(ModelError) -> TokenStates {
+    let batch = try batch(inputs)
+    return try operation { () throws(TarnError) in
+      TokenStates(rows: try encoder(batch, on: execution), batch: batch)
+    }
+  }
+
+  /// The last hidden state of each input's first token, `[inputs × d]`.
+  ///
+  /// The last layer is computed for that token alone where possible, with the same bits.
+  ///
+  /// - Throws: as ``states(_:)``.
+  public func firstStates(_ inputs: [TokenInput]) throws(ModelError) -> Matrix {
+    let batch = try batch(inputs)
+    return try operation { () throws(TarnError) in
+      try encoder.firstRows(batch, on: execution)
+    }
+  }
+
+  func batch(_ inputs: [TokenInput]) throws(ModelError) -> TokenBatch {
+    let batch = try TokenBatch(
+      inputs, limits: InputLimits(configuration.encoder, positions: maxPositions))
+    for (s, input) in inputs.enumerated() where input.mask?.contains(true) == false {
+      throw .nothingKept(sequence: s)
+    }
+    return batch
+  }
+}
+
+/// A BERT checkpoint with a classifier and a vocabulary.
+public typealias BERTClassifier = TextClassifier<BERTModel>
+
+/// A BERT checkpoint with a masked-LM head and a vocabulary.
+public typealias BERTMaskedLanguageModel = MaskedLanguageModel<BERTModel>

@@ -1,0 +1,56 @@
+// Comparisons with fixtures.
+
+import Tarn
+import TarnCheckpoints
+import TarnTestSupport
+import Testing
+
+@testable import TarnModels
+
+/// |difference| ≤ 5·10⁻⁵ + 10⁻⁵·|expected|, the limit of the specification.
+///
+/// With `relativeToLargest` instead: |difference| ≤ that · the largest |expected|.
+func compare(
+  _ found: NamedTensor, _ expected: [Float], _ fixture: String, rows: Set<Int>? = nil,
+  relativeToLargest relative: Float? = nil
+) {
+  #expect(found.values.count == expected.count, "\(fixture) \(found.name)")
+  guard found.values.count == expected.count, !expected.isEmpty else { return }
+  let mask = found.mask ?? []
+  let width = mask.isEmpty ? 1 : expected.count / mask.count
+  let largest = expected.map(\.magnitude).max() ?? 0
+  var worst: Float = 0
+  var at = -1
+  for i in expected.indices {
+    let isCompared = mask.isEmpty || mask[i / width] || rows?.contains(i / width) == true
+    if !isCompared { continue }
+    let difference = (found.values[i] - expected[i]).magnitude
+    let limit = relative.map { $0 * largest } ?? 5e-5 + 1e-5 * expected[i].magnitude
+    if !(difference <= limit), at < 0 || difference / limit > worst {
+      worst = difference / limit
+      at = i
+    }
+  }
+  #expect(
+    at < 0,
+    "\(fixture) \(found.name)\(found.shape)[\(at)]: \(at < 0 ? 0 : found.values[at]), expected \(at < 0 ? 0 : expected[at])"
+  )
+}
+
+/// Bits of all outputs.
+func bits(_ outputs: [NamedTensor]) -> [[UInt32]] {
+  outputs.map { $0.values.map(\.bitPattern) }
+}
+
+/// A copy of a fixture's checkpoint, with other values in its configuration if asked.
+func copy(
+  _ fixture: String, replacing: KeyValuePairs<String, JSONValue> = [:]
+) throws -> TemporaryDirectory {
+  let source = fixturePath(fixture)
+  let folder = try TemporaryDirectory()
+  try folder.copy("model.safetensors", from: source)
+  var object = try ConfigurationFile(path: source + "/config.json").root
+  for (key, value) in replacing { object[key] = value }
+  _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
+  return folder
+}
