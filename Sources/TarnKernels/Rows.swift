@@ -193,56 +193,57 @@ func sumsOfVectors(
 /// Each is called once, for rising i.
 @inline(__always)
 func sumOfVectors(count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes) -> Float {
-  var sums = LaneSums()
-  sums.add(from: 0, count: count, vector, tail: tail)
-  return sums.joined()
+  var sums = noSums
+  addVectors(to: &sums, from: 0, count: count, vector, tail: tail)
+  return joined(sums)
 }
 
 /// The four accumulators of a sum: vector i is added to accumulator i mod 4.
-struct LaneSums {
-  var s0 = Lanes.zero
-  var s1 = Lanes.zero
-  var s2 = Lanes.zero
-  var s3 = Lanes.zero
+///
+/// (A structure would leave a weak symbol for copying it.)
+typealias LaneSums = (Lanes, Lanes, Lanes, Lanes)
 
-  /// Adds the terms of the elements from `start`, a multiple of 64, to `count`.
-  @inline(__always)
-  mutating func add(
-    from start: Int, count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes
-  ) {
-    var i = start
-    while i &+ 64 <= count {
-      s0 += vector(i)
-      s1 += vector(i &+ 16)
-      s2 += vector(i &+ 32)
-      s3 += vector(i &+ 48)
-      i &+= 64
-    }
-    var accumulator = 0
-    while i < count {
-      var term: Lanes
-      if i &+ 16 <= count {
-        term = vector(i)
-      } else {
-        let rest = count &- i
-        term = tail(i, rest)
-        for lane in rest..<16 { term[lane] = 0 }
-      }
-      switch accumulator {
-      case 0: s0 += term
-      case 1: s1 += term
-      case 2: s2 += term
-      default: s3 += term
-      }
-      accumulator &+= 1
-      i &+= 16
-    }
+/// Four zeros.
+var noSums: LaneSums { @inline(__always) get { (.zero, .zero, .zero, .zero) } }
+
+/// Adds the terms of the elements from `start`, a multiple of 64, to `count`, as `sumOfVectors`.
+@inline(__always)
+func addVectors(
+  to sums: inout LaneSums, from start: Int, count: Int, _ vector: (Int) -> Lanes,
+  tail: (Int, Int) -> Lanes
+) {
+  var i = start
+  while i &+ 64 <= count {
+    sums.0 += vector(i)
+    sums.1 += vector(i &+ 16)
+    sums.2 += vector(i &+ 32)
+    sums.3 += vector(i &+ 48)
+    i &+= 64
   }
-
-  /// (0 + 1) + (2 + 3), then the lanes by halving.
-  @inline(__always)
-  func joined() -> Float { ((s0 + s1) + (s2 + s3)).joined() }
+  var accumulator = 0
+  while i < count {
+    var term: Lanes
+    if i &+ 16 <= count {
+      term = vector(i)
+    } else {
+      let rest = count &- i
+      term = tail(i, rest)
+      for lane in rest..<16 { term[lane] = 0 }
+    }
+    switch accumulator {
+    case 0: sums.0 += term
+    case 1: sums.1 += term
+    case 2: sums.2 += term
+    default: sums.3 += term
+    }
+    accumulator &+= 1
+    i &+= 16
+  }
 }
+
+/// (0 + 1) + (2 + 3), then the lanes by halving.
+@inline(__always)
+func joined(_ sums: LaneSums) -> Float { ((sums.0 + sums.1) + (sums.2 + sums.3)).joined() }
 
 /// The largest `x[i]`; -∞ for an empty row; NaN if one is NaN.
 @inline(__always)

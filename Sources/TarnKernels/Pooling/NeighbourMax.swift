@@ -56,5 +56,5 @@ private func neighbourMax<F: WindowFold>(
   if code.hasFill {
     map(target, into: target, count: x.columns, filled)
   }
-  return watch.mayHaveSeen
+  return watch.mayHaveSeenNaN
 }

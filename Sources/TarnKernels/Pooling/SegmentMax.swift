@@ -61,5 +61,5 @@ private func takeFour<F: WindowFold>(
     }
     larger(tail(m), tail(a), tail(b), tail(c), tail(d)).store(m + j, count: rest)
   }
-  return watch.mayHaveSeen
+  return watch.mayHaveSeenNaN
 }

@@ -130,35 +130,34 @@ private func exponentials(
   let factor = binaryScale(scale)
   // Where all three rows have elements, the work on the other two goes along.
   let common = min(count, min(zCount, wCount)) & ~63
-  var sums = LaneSums()
-  var found = Lanes(repeating: -.infinity)
+  var sums = noSums
+  var found = -Float.infinity
   if common > 0 {
-    addExponentialsOfThree(
+    found = addExponentialsOfThree(
       &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm,
-      searching: w, sign: scale.bitPattern & 0x8000_0000, &found)
+      searching: w, sign: scale.bitPattern & 0x8000_0000)
   }
   if common < count {
     addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count)
   }
   if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
-  var extremeFound = found.joinedMaximum()
   if common < wCount {
     let rest = extreme(w + common, scale: scale, count: wCount &- common)
-    extremeFound = extremeFound.maximum(withSign(rest, of: scale))
+    found = found.maximum(withSign(rest, of: scale))
   }
-  return (sums.joined(), withSign(extremeFound, of: scale))
+  return (joined(sums), withSign(found, of: scale))
 }
 
 /// The loop of ``exponentials(_:scale:from:into:count:scaling:count:by:searching:count:)``: `count`
-/// is a multiple of 64 that none of the three rows is shorter than.
+/// is a multiple of 64 that none of the three rows is shorter than. The largest `±w[i]`.
 ///
 /// A function of its own: in one that grows too large the compiler keeps the parts as calls.
 @inline(never)
 private func addExponentialsOfThree(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
   into y: UnsafeMutablePointer<Float>, count: Int, scaling z: UnsafeMutablePointer<Float>,
-  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32, _ found: inout Lanes
-) {
+  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32
+) -> Float {
   let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
   let norm = Lanes(repeating: norm)
@@ -169,12 +168,12 @@ private func addExponentialsOfThree(
     (Lanes(UnsafePointer(z + i)) * norm).store(z + i)
     return value
   }
-  var s0 = sums.s0
-  var s1 = sums.s1
-  var s2 = sums.s2
-  var s3 = sums.s3
-  var m0 = found
-  var m1 = found
+  var s0 = sums.0
+  var s1 = sums.1
+  var s2 = sums.2
+  var s3 = sums.3
+  var m0 = Lanes(repeating: -.infinity)
+  var m1 = m0
   var i = 0
   while i < count {
     // w before z: two rows before and behind, they agree in the low bits of their addresses.
@@ -188,11 +187,8 @@ private func addExponentialsOfThree(
     s3 += value(i &+ 48)
     i &+= 64
   }
-  sums.s0 = s0
-  sums.s1 = s1
-  sums.s2 = s2
-  sums.s3 = s3
-  found = m0.maximum(m1)
+  sums = (s0, s1, s2, s3)
+  return m0.maximum(m1).joinedMaximum()
 }
 
 /// The same for one row from `start` on, a multiple of 64.
@@ -213,7 +209,7 @@ private func addExponentials(
     value.store(y + i, count: rest)
     return value
   }
-  sums.add(from: start, count: count, vector, tail: tail)
+  addVectors(to: &sums, from: start, count: count, vector, tail: tail)
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.

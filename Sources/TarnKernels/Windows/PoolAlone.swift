@@ -82,7 +82,7 @@ private func poolOne<F: WindowFold>(
       j &+= 16
     }
   }
-  return watch.mayHaveSeen
+  return watch.mayHaveSeenNaN
 }
 
 /// Columns from `j` of all rows, joined in order; sums in chunks.

@@ -66,7 +66,7 @@ private func slideWatched<F: WindowFold, P: BlockPlan>(
 ) {
   var watch = NaNWatch()
   slide(F.Numbers.self, x, plan, y, scratch, &watch)
-  if F.Numbers.isForNumbers && watch.mayHaveSeen {
+  if F.Numbers.isForNumbers && watch.mayHaveSeenNaN {
     slide(F.self, x, plan, y, scratch, &watch)
   }
 }

@@ -27,23 +27,21 @@ extension WindowFold {
   static func finish(_ x: Lanes, _ count: Lanes) -> Lanes { x }
 }
 
-/// Sees whether there is a NaN among vectors, at the cost of an addition each.
+/// A sum of vectors, which sees whether there is a NaN among them at the cost of an addition each.
 ///
 /// Additions have units of their own, beside those of comparisons. A sum is NaN if a term is; it may
-/// be NaN for infinities alone, so a watch can be wrong on the side of caution.
-struct NaNWatch {
-  private var sum = Lanes.zero
+/// be NaN for infinities alone, so a watch can be wrong on the side of caution. Begin with
+/// `NaNWatch()`. (A structure would leave a weak symbol for copying it.)
+typealias NaNWatch = Lanes
 
+extension SIMD16<Float> {
   @inline(__always)
-  init() {}
+  mutating func see(_ x: Lanes) { self += x }
 
-  @inline(__always)
-  mutating func see(_ x: Lanes) { sum += x }
-
-  /// False only if no vector held a NaN.
-  var mayHaveSeen: Bool {
+  /// False only if no vector that was seen held a NaN.
+  var mayHaveSeenNaN: Bool {
     @inline(__always) get {
-      let total = sum.joined()
+      let total = joined()
       return total != total
     }
   }
