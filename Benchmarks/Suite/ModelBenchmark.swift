@@ -140,7 +140,9 @@ private struct ModelRun {
       ("layers", Double(model.layers)),
     ]
     if let peak { counters.append(("peak_bytes", Double(peak))) }
-    for kind in [EncoderKind.bert, .fNet] {
+    // A checkpoint has nobody beside it.
+    let kinds: [EncoderKind] = Set(others.map(\.model.name)).count > 1 ? [.bert, .fNet] : []
+    for kind in kinds {
       let other = others.first {
         $0.model.kind == kind && $0.model.execution.threads == model.execution.threads
       }
