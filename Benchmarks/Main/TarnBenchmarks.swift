@@ -17,6 +17,7 @@ struct TarnBenchmarks {
     TarnBenchmarks matmul            share of the measured FMA peak, each instruction set
     TarnBenchmarks rivals            matmul against other libraries, given by --blas
     TarnBenchmarks kernels           row and pooling kernels: share of bandwidth or peak
+    TarnBenchmarks attention         softmax attention: share of the peak, one and two threads
     TarnBenchmarks fusion            chains of operations pass by pass, and joined
     TarnBenchmarks models            BERT-base, FNet-base and PoNet-base over n = 128 ... 16384, one and
                                      two threads: time and memory
@@ -48,9 +49,9 @@ struct TarnBenchmarks {
     """
 
   static let measurements: [String: [Measurement]] = [
-    "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling], "fusion": [.fusion],
-    "models": [.models], "memory": [.memory],
-    "all": [.matmul, .rivals, .rows, .pooling, .fusion, .models, .memory],
+    "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling],
+    "attention": [.attention], "fusion": [.fusion], "models": [.models], "memory": [.memory],
+    "all": [.matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .memory],
   ]
 
   static func main() {

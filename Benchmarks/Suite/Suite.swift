@@ -12,6 +12,8 @@ package enum Measurement: String, CaseIterable, Sendable {
   case rows
   /// Pooling, windows, top-k, Fourier transforms.
   case pooling
+  /// Softmax attention.
+  case attention
   /// Chains of operations pass by pass, and joined.
   case fusion
   /// BERT, FNet and PoNet, or a checkpoint, over the length.
@@ -192,6 +194,7 @@ private func measure(
   if !groups.isEmpty { results.rows += try benchmarkKernels(groups, settings, output) }
   if measurements.contains(.matmul) { results.rows += try benchmarkMatmul(settings, output) }
   if measurements.contains(.rivals) { results.rows += try benchmarkRivals(settings, output) }
+  if measurements.contains(.attention) { results.rows += try benchmarkAttention(settings, output) }
   if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }
   if measurements.contains(.models) { results.rows += try benchmarkModels(settings, output) }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }

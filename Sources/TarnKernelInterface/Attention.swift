@@ -12,9 +12,11 @@ public enum AttentionBlocking {
   @inlinable @inline(__always)
   public static var queries: Int { 512 }
 
-  /// The most queries whose scores for a block of keys exist at a time.
+  /// The most queries whose scores for a block of keys exist at a time, and the fewest that may.
+  ///
+  /// Results do not depend on it.
   @inlinable @inline(__always)
-  public static var panel: Int { 24 }
+  public static var panel: Int { 16 }
 
   /// Distance between the scores of two queries: rows of a power of two would share cache sets.
   @inlinable @inline(__always)
@@ -24,11 +26,12 @@ public enum AttentionBlocking {
   @inlinable @inline(__always)
   public static func paddedColumns(_ columns: Int) -> Int { (columns &+ 15) & ~15 }
 
-  /// Elements of scratch that one call needs, for heads of `e` and values of `f` columns, f padded:
-  /// `queries · (e + f + 17) + 256 · (e + f) + 24 · 272`, and at most 64 to align the parts.
+  /// Elements of scratch that one call needs.
+  ///
+  ///     queries · (e + f + 18) + 256 · (e + f) + 4944      f: padded columns of values
   @inlinable @inline(__always)
   public static func scratch(queries: Int, headSize e: Int, valueSize: Int) -> Int {
     let f = paddedColumns(valueSize)
-    return queries &* (e &+ f &+ 17) &+ keys &* (e &+ f) &+ panel &* scoreStride &+ 64
+    return queries &* (e &+ f &+ 18) &+ keys &* (e &+ f) &+ panel &* scoreStride &+ 592
   }
 }

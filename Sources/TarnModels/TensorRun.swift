@@ -362,27 +362,17 @@ extension Padding {
     _ name: String, _ queries: [Float], _ keys: [Float], heads: Int, on execution: Execution
   ) throws(TarnError) -> NamedTensor {
     let d = queries.count / (batch * length)
-    let e = d / heads
     let q = try Matrix(rows: batch * length, columns: d, queries)
     let k = try Matrix(rows: batch * length, columns: d, keys)
     var values: [Float] = []
     values.reserveCapacity(batch * heads * length * length)
+    var p = try Matrix(rows: heads * length, columns: length)
     for s in 0..<batch {
       let rows = s * length..<(s + 1) * length
-      let kept = mask[rows]
-      for h in 0..<heads {
-        let columns = h * e..<(h + 1) * e
-        var scores = try Matrix(rows: length, columns: length)
-        try matmul(
-          q.rows(rows).columns(columns), k.rows(rows).columns(columns), transposingB: true,
-          into: &scores, on: execution)
-        for (j, isKept) in kept.enumerated() where !isKept {
-          for i in 0..<length { scores[i, j] = -.infinity }
-        }
-        var p = try Matrix(rows: length, columns: length)
-        try softmax(scores, scale: 1 / Float(e).squareRoot(), into: &p, on: execution)
-        values += p.elements
-      }
+      try attentionProbabilities(
+        queries: q.rows(rows), keys: k.rows(rows), heads: heads, keep: Array(mask[rows]), into: &p,
+        on: execution)
+      values += p.elements
     }
     var spread: [Bool] = []
     for s in 0..<batch {

@@ -12,7 +12,7 @@ enum Bench {
       "tarn bench models --model DIR --lengths 128,512 --batch 1,32",
       "tarn bench all --json rows.json --svg bench.svg",
     ],
-    operands: "[matmul|pooling|rows|models|all]",
+    operands: "[matmul|pooling|rows|attention|models|all]",
     details: """
       Prints, for each operation, shape and variant, the median and the best time, nanoseconds for an
       element, GB/s and GFLOP/s, the bound that applies and the share of it that is reached: `copy`
@@ -20,15 +20,17 @@ enum Bench {
       multiply-adds. Bounds are measured in the same run, in turn with what they bound. Results are
       compared with references before they are timed.
 
-        rows     layer norm, softmax, elementwise functions, gathering
-        pooling  means, maxima, windows, top-k, Fourier transforms, global aggregation
-        matmul   products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
-        models   BERT-base, FNet-base and PoNet-base with random weights, or a checkpoint: time and
-                 memory for the hidden states of texts of growing length, and where PoNet passes BERT
-        all      all of these; so does no word at all
+        rows       layer norm, softmax, elementwise functions, gathering
+        pooling    means, maxima, windows, top-k, Fourier transforms, global aggregation
+        attention  softmax attention of 12 heads of 64, and its other forms
+        matmul     products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
+        models     BERT-base, FNet-base and PoNet-base with random weights, or a checkpoint: time and
+                   memory for the hidden states of texts of growing length, where PoNet passes BERT
+        all        all of these; so does no word at all
 
-      Kernels run on one thread, models on one and on --threads. Kernels are those of --isa. Without
-      --quick, kernels take 512, 4096 and 16384 rows of 768, and all of it some minutes.
+      Kernels run on one thread, attention and models on one and on --threads. Kernels are those of
+      --isa. Without --quick, kernels take 512, 4096 and 16384 rows of 768, texts have up to 16384
+      tokens, and all of it takes half an hour.
 
       --json FILE writes {"context":{...},"benchmarks":[...]} with the field names of Google
       Benchmark, times in nanoseconds (real_time is the median). --svg NAME.svg writes two pictures:
@@ -48,8 +50,8 @@ enum Bench {
     run: run)
 
   private static let measurements: [String: [Measurement]] = [
-    "rows": [.rows], "pooling": [.pooling], "matmul": [.matmul], "models": [.models],
-    "all": [.rows, .pooling, .matmul, .models],
+    "rows": [.rows], "pooling": [.pooling], "attention": [.attention], "matmul": [.matmul],
+    "models": [.models], "all": [.rows, .pooling, .attention, .matmul, .models],
   ]
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
@@ -58,7 +60,7 @@ enum Bench {
     }
     let name = arguments.operands.first ?? "all"
     guard let measured = measurements[name] else {
-      throw .usage("found \"\(name)\", expected matmul, pooling, rows, models or all")
+      throw .usage("found \"\(name)\", expected matmul, pooling, rows, attention, models or all")
     }
     for option in ["--filter", "--json", "--svg", "--blas", "--model"]
     where arguments.values[option] == "" {

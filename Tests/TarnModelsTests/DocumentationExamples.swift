@@ -25,6 +25,18 @@ private let directory =
     #expect(answer.segments == 4)
   }
 
+  @Test func attentionOverAJoinedProduct() throws {
+    let execution = try Execution()
+    // Three tokens, two heads of two columns; q, k and v are columns of one joined product.
+    let joined = try Matrix(rows: 3, columns: 12, (0..<36).map { Float($0 % 5) })
+    var y = try Matrix(rows: 3, columns: 4)
+    try attention(
+      queries: joined.columns(0..<4), keys: joined.columns(4..<8), values: joined.columns(8..<12),
+      heads: 2, over: Ragged(lengths: [2, 1]), mask: .causal, into: &y, on: execution)
+    print(y.rows(2..<3).elements)  // [2.0, 3.0, 4.0, 0.0]
+    #expect(y.rows(2..<3).elements == [2, 3, 4, 0])
+  }
+
   @Test func morePositionsThanTheTable() throws {
     let texts = ["One sentence. Another one."]
     let model = try PoNetClassifier(

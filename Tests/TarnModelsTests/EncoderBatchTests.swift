@@ -1,5 +1,6 @@
 // BERT and FNet: a batch of many is each alone, bit for bit; heads; inputs that do not fit.
 
+import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnTestSupport
@@ -32,6 +33,10 @@ private func expectBatchIsEachAlone<Model: EncoderModel>(
   let together = try model.hiddenStates(inputs)
   let pooled = try model.pooled(inputs)
   #expect(together.count == inputs.count)
+  // The last layer for the first rows alone gives their bits.
+  let states = try model.states(inputs)
+  let first = try states.batch.firstRows(of: states.rows, on: model.execution)
+  #expect(bits(try model.firstStates(inputs)) == bits(first))
   for (i, input) in inputs.enumerated() {
     #expect(together[i].rows == input.ids.count)
     #expect(bits(try model.hiddenStates([input])[0]) == bits(together[i]), "input \(i)")
@@ -320,3 +325,24 @@ private func expectBatchIsEachAlone<Model: EncoderModel>(
       "\"bert.encoder.layer.0.intermediate.dense.weight\" has shape [44, 24], expected [45, 24]")
       == true)
 }
+
+#if os(Linux)
+  /// The largest resident size so far, in KiB.
+  private func residentPeak() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+  }
+
+  @Test func aLongSequenceTakesMemoryThatIsLinearInItsLength() throws {
+    let model = try bert("base-default")
+    let n = 8192
+    let input = TokenInput(
+      ids: (0..<n).map { $0 * 31 % 71 }, positions: (0..<n).map { $0 % 40 })
+    let before = try residentPeak()
+    #expect(try model.states([input]).rows.rows == n)
+    // Scores of one head alone would be 256 MiB.
+    let growth = try residentPeak() - before
+    #expect(growth < 48 << 10, "\(growth) KiB")
+  }
+#endif

@@ -107,6 +107,11 @@ private let ids = [[2, 5, 6, 9, 3], [2, 3], [2, 70, 6, 6, 5, 12, 13, 3], [2, 5, 
 }
 
 @Test func modulesThatAreNotImplementedAreNamed() throws {
+  let outside = try encoderFolder()
+  _ = try outside.write(
+    "modules.json", json(#"[{"path": "a/../../b", "type": "models.Transformer"}]"#))
+  let empty = try encoderFolder()
+  _ = try empty.write("modules.json", json("{}"))
   let cases: [(TemporaryDirectory, String)] = try [
     (encoderFolder(modules: ["Transformer", "Pooling", "Dense"]), "models.Dense"),
     (encoderFolder(modules: ["Pooling", "Transformer"]), "Transformer, Pooling, Normalize"),
@@ -120,6 +125,7 @@ private let ids = [[2, 5, 6, 9, 3], [2, 3], [2, 70, 6, 6, 5, 12, 13, 3], [2, 5, 
       "pooling_mode_max_tokens"
     ),
     (encoderFolder(settings: #"{"max_seq_length": "many"}"#), "max_seq_length"),
+    (outside, "a folder inside the directory"), (empty, "an array of modules"),
   ]
   for (folder, part) in cases {
     let error = #expect(throws: ModelError.self) {
@@ -147,8 +153,13 @@ private let ids = [[2, 5, 6, 9, 3], [2, 3], [2, 70, 6, 6, 5, 12, 13, 3], [2, 5, 
   #expect(!isWhole)
   #expect(whole.encoding == document.encoding)
   #expect(throws: ModelError.self) { try encoder.encode(long, longText: .isRejected) }
-  // The tokenizer lower-cases all the same.
+  // The tokenizer lower-cases all the same, and a cased one does not unless this file says so.
   #expect(try encoder.encode("A B").document.encoding.ids == [2, 5, 6, 3])
+  for (isLowered, ids) in [(true, [2, 5, 6, 3]), (false, [2, 1, 1, 3])] as [(Bool, [Int32])] {
+    let cased = try encoderFolder(settings: #"{"do_lower_case": \#(isLowered)}"#)
+    _ = try cased.write("tokenizer_config.json", json(#"{"do_lower_case": false}"#))
+    #expect(try load(cased).encode("A B").document.encoding.ids == ids)
+  }
   // Without the file, as many as there are positions.
   #expect(
     try load(encoderFolder(settings: nil)).maxTokens == 40)

@@ -4,6 +4,29 @@ import Tarn
 import TarnTestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The largest resident size of this process so far.
+private func peakResidentBytes() -> Int {
+  var usage = rusage()
+  #if canImport(Glibc)
+    getrusage(RUSAGE_SELF.rawValue, &usage)
+  #else
+    getrusage(RUSAGE_SELF, &usage)
+  #endif
+  #if canImport(Darwin)
+    return usage.ru_maxrss
+  #else
+    return usage.ru_maxrss * 1024
+  #endif
+}
+
 private func matrix(_ rows: Int, _ columns: Int) throws -> Matrix {
   try Matrix(rows: rows, columns: columns)
 }
@@ -73,6 +96,33 @@ private let rejections: [Rejection] = [
     let execution = try Execution(threads: 2)
     #expect(throws: rejection.error) { try rejection.call(&target, execution) }
     #expect(target.elements == before)
+  }
+
+  /// 16,384 tokens: a matrix of queries × keys would be 1 GiB for each head.
+  @Test func peakMemoryOfLongSequencesIsThatOfShortOnes() async {
+    await #expect(processExitsWith: .success) {
+      let execution = try Execution(threads: 2)
+      let n = 16384
+      let x = try Matrix(
+        rows: n, columns: 128, (0..<n * 128).map { Float($0 * 7919 % 1013) / 1013 - 0.5 })
+      var y = try Matrix(rows: n, columns: 128)
+      /// Sequences of one length in the first rows; the largest resident size afterwards.
+      func attend(_ lengths: [Int]) throws -> Int {
+        let rows = lengths.reduce(0, +)
+        var part = try Matrix(rows: rows, columns: 128)
+        let sequences = try Ragged(lengths: lengths)
+        let x = x.rows(0..<rows)
+        try attention(
+          queries: x, keys: x, values: x, heads: 2, over: sequences, mask: .causal,
+          into: &part, on: execution)
+        y = part
+        return peakResidentBytes()
+      }
+      let short = try attend(Array(repeating: 1024, count: 16))
+      let long = try attend([n])
+      #expect(y.rows == n && short > 0)
+      #expect(long - short < 2 << 20, "\(long - short) bytes more than for 1024 tokens")
+    }
   }
 
   @Test func probabilitiesRejectATargetOfAnotherShape() throws {

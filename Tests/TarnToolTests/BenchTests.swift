@@ -12,7 +12,10 @@ import Testing
 /// Quick measurements of few kernels; no figure is judged.
 struct BenchTests {
   @Test(arguments: [
-    (["bench", "nope"], "found \"nope\", expected matmul, pooling, rows, models or all"),
+    (
+      ["bench", "nope"],
+      "found \"nope\", expected matmul, pooling, rows, attention, models or all"
+    ),
     (["bench", "rows", "models"], "found 2 operands, expected at most one"),
     (["bench", "--json"], "option --json needs a value"),
     (["bench", "--json", ""], "option --json: found \"\""),

@@ -43,12 +43,13 @@ public enum AttentionMask: Sendable, Equatable {
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for heads that do not divide
 ///   the columns, a scale that is not finite, or a block size below 1; all before `y` is touched.
 /// - Complexity: `2 · (e + f)` operations and one exponential for each head, query and key that it
-///   sees; bound by multiply-adds. Scratch for each thread, b = 512 queries at most, f rounded up to
-///   sixteen: `b · (e + f + 17) + 256 · (e + f) + 6592` floats; and up to two integers a token.
+///   sees; bound by multiply-adds. Scratch for each thread, with b = 512 queries at most and f
+///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4944` floats; and an integer for each
+///   query with a causal mask, for each key with flags.
 ///
-/// To first order a weight p is off by at most `2δ + (n + 40) · 2⁻²⁴` of itself, with
-/// `δ = (e + 4) · 2⁻²⁴ · scale · max Σ |q||k|` and n keys, and y by that times `Σ p|v|`
-/// (`attentionOracle`). Weights below 2^-126.5 of the largest are 0.
+/// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 11⌈n/256⌉ + 20) · 2⁻²⁴ · Σ p|v|`
+/// of the exact value to first order, for n keys (`attentionOracle`). Weights below 2^-126.5 of the
+/// largest are 0.
 ///
 /// NaN, ∞ and overflow in q, k or v reach the rows of queries that see them and no others. A score of
 /// -∞ has weight 0; a row of such scores alone, or with NaN or +∞, is NaN. Zeros of `y` are positive.

@@ -55,12 +55,12 @@ func attend(
   while first < end {  // LOOP 4
     let count = min(AttentionBlocking.keys, end &- first)
     call.packKeys(first, count)
-    let isFinite = call.packValues(first, count)
+    let (values, isFinite) = call.values(first, count)
     var row = 0
     let panels = (y.rows &+ AttentionCall.panel &- 1) / AttentionCall.panel
     for panel in 0..<panels {  // LOOP 3
       let rows = (y.rows &- row) / (panels &- panel)
-      call.attend(row, rows, toKeysFrom: first, count, valuesAreFinite: isFinite)
+      call.attend(panel, row, rows, toKeysFrom: first, count, values, areFinite: isFinite)
       row &+= rows
     }
     first &+= count
@@ -88,11 +88,17 @@ private struct AttentionCall {
   var o: UnsafeMutablePointer<Float>
   /// `[queries × 16]`: the running sum L.
   var sums: UnsafeMutablePointer<Float>
-  /// `[queries]`: the running maximum M.
+  /// `[panels × 16]`: the running maximum M.
   var tops: UnsafeMutablePointer<Float>
+  /// `[16]`: what is subtracted from the scores of a panel's rows.
+  var shifts: UnsafeMutablePointer<Float>
+  /// `[16]`: by what L and O of a panel's rows shrink.
+  var factors: UnsafeMutablePointer<Float>
+  /// `[2 × 16 × 16]`: the largest scores of a panel, by rows and by lanes.
+  var lanes: UnsafeMutablePointer<Float>
   /// A block of keys in panels of `width · 16` keys: for each column its keys one after another.
   var packedKeys: UnsafeMutablePointer<Float>
-  /// Their values in groups of columns: for each key its columns one after another.
+  /// Their values, `[keys × f]`.
   var packedValues: UnsafeMutablePointer<Float>
   /// `[panel × scoreStride]`: S, then P.
   var scores: UnsafeMutablePointer<Float>
@@ -112,7 +118,10 @@ private struct AttentionCall {
     f = AttentionBlocking.paddedColumns(v.columns)
     width = TileShape.vectors(rows: min(q.rows, TileShape.rows))
     scores = scratch
-    packedKeys = scores + AttentionBlocking.panel &* AttentionBlocking.scoreStride
+    lanes = scores + AttentionBlocking.panel &* AttentionBlocking.scoreStride
+    shifts = lanes + 512
+    factors = shifts + 16
+    packedKeys = factors + 16
     packedValues = packedKeys + AttentionBlocking.keys &* e
     o = packedValues + AttentionBlocking.keys &* f
     sums = o + queries &* f
@@ -128,20 +137,13 @@ private struct AttentionCall {
   @inline(__always)
   func row(_ j: Int) -> Int { kept.map { $0[j] } ?? j }
 
-  /// Scales the queries; M = -∞, L = 0, O = 0.
+  /// Scales the queries.
+  ///
+  /// O and L are written by the first block of keys.
   func begin(_ source: MatrixView, factor: Float) {
     let factor = Lanes(repeating: factor)
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
-    for i in 0..<queries {
-      map(source.row(i), into: q + i &* e, count: e, scaled)
-      Lanes.zero.store(sums + 16 &* i)
-      tops[i] = -.infinity
-    }
-    var i = 0
-    while i < queries &* f {
-      Lanes.zero.store(o + i)
-      i &+= 16
-    }
+    for i in 0..<queries { map(source.row(i), into: q + i &* e, count: e, scaled) }
   }
 
   /// The panel that holds key `16 · strip` of a block of `count`: its first element and its vectors.
@@ -191,51 +193,51 @@ private struct AttentionCall {
     return (rest &+ groups &- 1) / groups
   }
 
-  /// Packs V for `count` kept keys from `first`; whether all of it is finite.
-  func packValues(_ first: Int, _ count: Int) -> Bool {
-    var difference = Lanes.zero
-    var x = 0
-    while x < f / 16 {
-      let vectors = groupVectors(x)
-      let base = packedValues + x &* 16 &* AttentionBlocking.keys
-      for vector in 0..<vectors {
-        let column = (x &+ vector) &* 16
-        let filled = min(16, v.columns &- column)
-        var target = base + vector &* 16
-        for j in 0..<count {
-          let source = v.row(row(first &+ j)) + column
-          let value = filled == 16 ? Lanes(source) : Lanes(source, count: filled, fill: 0)
-          value.store(target)
-          difference += value - value
-          target += vectors &* 16
-        }
-      }
-      x &+= vectors
+  /// V for `count` kept keys from `first`, and whether it is known to be finite.
+  ///
+  /// Packed, columns filled up with zeros; as it lies for so few queries that it is read once.
+  func values(_ first: Int, _ count: Int) -> (MatrixView, Bool) {
+    if kept == nil && f == v.columns && queries <= TileShape.rows {
+      return (v[rows: first..<first &+ count], false)
     }
-    return difference.joined() == 0
+    var difference = Lanes.zero
+    for j in 0..<count {
+      let source = v.row(row(first &+ j))
+      let target = packedValues + j &* f
+      var c = 0
+      while c < f {
+        let filled = min(16, v.columns &- c)
+        let value = filled == 16 ? Lanes(source + c) : Lanes(source + c, count: filled, fill: 0)
+        value.store(target + c)
+        difference += value - value
+        c &+= 16
+      }
+    }
+    return (
+      MatrixView(packedValues, rows: count, columns: f, rowStride: f), difference.joined() == 0
+    )
   }
 
-  /// The queries `first ..< first + rows` against a packed block of `count` keys from `firstKey`.
+  /// Panel `panel`, the queries `first ..< first + rows`, against a packed block of `count` keys from
+  /// `firstKey`.
   func attend(
-    _ first: Int, _ rows: Int, toKeysFrom firstKey: Int, _ count: Int, valuesAreFinite: Bool
+    _ panel: Int, _ first: Int, _ rows: Int, toKeysFrom firstKey: Int, _ count: Int,
+    _ values: MatrixView, areFinite: Bool
   ) {
-    let most = min(count, seenKeys(first &+ rows &- 1) &- firstKey)
+    @inline(__always) func seen(_ i: Int) -> Int {
+      max(0, min(count, seenKeys(first &+ i) &- firstKey))
+    }
+    let most = seen(rows &- 1)
     guard most > 0 else { return }
     multiplyKeys(first, rows, count, most)
-    var isSame = true
-    for i in 0..<rows {
-      let seen = max(0, min(count, seenKeys(first &+ i) &- firstKey))
-      isSame = isSame && seen == most
-      exponentials(first &+ i, scores + i &* AttentionBlocking.scoreStride, seen, most)
-    }
-    if isSame || valuesAreFinite {
+    for i in 0..<rows { maximum(i, of: seen(i), most) }
+    raise(panel, isFirst: firstKey == 0)
+    for i in 0..<rows { exponentials(i, first &+ i, most, isFirst: firstKey == 0) }
+    if seen(0) == most || areFinite {
       // The weight of a key that is not seen is zero.
-      multiplyValues(first, rows, 0, most)
+      multiply(values, first, rows, 0, most, isFirst: firstKey == 0)
     } else {
-      for i in 0..<rows {
-        let seen = max(0, min(count, seenKeys(first &+ i) &- firstKey))
-        multiplyValues(first &+ i, 1, i, seen)
-      }
+      for i in 0..<rows { multiply(values, first &+ i, 1, i, seen(i), isFirst: firstKey == 0) }
     }
   }
 
@@ -262,100 +264,104 @@ private struct AttentionCall {
 
   /// O = O + P·V for the first `count` keys of the block; P from row `firstScore` of the scores.
   @inline(__always)
-  func multiplyValues(_ first: Int, _ rows: Int, _ firstScore: Int, _ count: Int) {
+  func multiply(
+    _ values: MatrixView, _ first: Int, _ rows: Int, _ firstScore: Int, _ count: Int, isFirst: Bool
+  ) {
     let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
     var x = 0
     while x < f / 16 {  // LOOP 1
       let vectors = groupVectors(x)
-      let base = packedValues + x &* 16 &* AttentionBlocking.keys
       var row = 0
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
           rows: height, vectors: vectors,
           scores + (firstScore &+ row) &* AttentionBlocking.scoreStride,
-          AttentionBlocking.scoreStride, base, vectors &* 16, 16, depth: count,
-          o + (first &+ row) &* f + x &* 16, f, adding: true)
+          AttentionBlocking.scoreStride, values.base + x &* 16, values.rowStride, 16, depth: count,
+          o + (first &+ row) &* f + x &* 16, f, adding: !isFirst)
         row &+= height
       }
       x &+= vectors
     }
   }
 
-  /// P = 2^(S - M) for the first `count` scores of a row, zeros up to `most`; M, L and O of query `i`.
-  func exponentials(_ i: Int, _ row: UnsafeMutablePointer<Float>, _ count: Int, _ most: Int) {
-    let vectors = (count &+ 15) / 16
-    for j in count..<vectors &* 16 { row[j] = -.infinity }
-    for vector in vectors..<max(vectors, (most &+ 15) / 16) { Lanes.zero.store(row + 16 &* vector) }
-    guard count > 0 else { return }
+  /// The largest of each lane of row `i` of the scores, of which `count` of `most` count; the others
+  /// become -∞.
+  @inline(__always)
+  func maximum(_ i: Int, of count: Int, _ most: Int) {
+    let row = scores + i &* AttentionBlocking.scoreStride
+    let end = (most &+ 15) & ~15
+    for j in count..<end { row[j] = -.infinity }
+    var m0 = Lanes(repeating: -.infinity)
+    var m1 = m0
+    var m2 = m0
+    var m3 = m0
+    var j = 0
+    while j &+ 64 <= end {
+      m0 = larger(m0, Lanes(UnsafePointer(row + j)))
+      m1 = larger(m1, Lanes(UnsafePointer(row + j + 16)))
+      m2 = larger(m2, Lanes(UnsafePointer(row + j + 32)))
+      m3 = larger(m3, Lanes(UnsafePointer(row + j + 48)))
+      j &+= 64
+    }
+    while j < end {
+      m0 = larger(m0, Lanes(UnsafePointer(row + j)))
+      j &+= 16
+    }
+    larger(larger(m0, m1), larger(m2, m3)).store(lanes + 16 &* i)
+  }
 
-    // NaN counts as nothing here: its exponential is NaN whatever the maximum.
-    let before = tops[i]
-    let top = max(row, vectors, before)
-    tops[i] = top
+  /// M' = max(M, the largest scores), the shift of the scores and 2^(M - M') for the rows of a panel.
+  ///
+  /// Rows become lanes by transposing what ``maximum(_:of:_:)`` has left: no sum goes across lanes.
+  @inline(__always)
+  func raise(_ panel: Int, isFirst: Bool) {
+    transposeBlock(lanes, 16, into: lanes + 256, 16)
+    var top = isFirst ? Lanes(repeating: -.infinity) : Lanes(UnsafePointer(tops + 16 &* panel))
+    let before = top
+    for i in 0..<16 { top = larger(top, Lanes(UnsafePointer(lanes + 256 + 16 &* i))) }
+    top.store(tops + 16 &* panel)
     // All scores -∞: 2^-∞ each, not 2^(∞ - ∞).
-    let shift = Lanes(repeating: top == -.infinity ? 0 : top)
-    var sum = Lanes.zero
+    let lowest = Lanes(repeating: -.infinity)
+    let shift = top.replacing(with: Lanes.zero, where: top .== lowest)
+    shift.store(shifts)
+    exp2NonPositive(before - shift).store(factors)
+  }
+
+  /// P = 2^(S - M) for the first `most` scores of row `i` of the panel, query `query`; L and O.
+  @inline(__always)
+  func exponentials(_ i: Int, _ query: Int, _ most: Int, isFirst: Bool) {
+    let row = scores + i &* AttentionBlocking.scoreStride
+    let end = (most &+ 15) & ~15
+    let shift = Lanes(repeating: shifts[i])
     var s0 = Lanes.zero
     var s1 = Lanes.zero
     var s2 = Lanes.zero
     var s3 = Lanes.zero
     var j = 0
-    while j &+ 64 <= vectors &* 16 {
+    while j &+ 64 <= end {
       s0 += exponential(row + j, shift)
       s1 += exponential(row + j + 16, shift)
       s2 += exponential(row + j + 32, shift)
       s3 += exponential(row + j + 48, shift)
       j &+= 64
     }
-    if j < vectors &* 16 { s0 += exponential(row + j, shift) }
-    if j &+ 16 < vectors &* 16 { s1 += exponential(row + j + 16, shift) }
-    if j &+ 32 < vectors &* 16 { s2 += exponential(row + j + 32, shift) }
-    sum = (s0 + s1) + (s2 + s3)
-
-    let old = Lanes(UnsafePointer(sums + 16 &* i))
-    if before == top {
-      (old + sum).store(sums + 16 &* i)
+    if j < end { s0 += exponential(row + j, shift) }
+    if j &+ 16 < end { s1 += exponential(row + j + 16, shift) }
+    if j &+ 32 < end { s2 += exponential(row + j + 32, shift) }
+    let sum = (s0 + s1) + (s2 + s3)
+    let total = sums + 16 &* query
+    if isFirst {
+      sum.store(total)
     } else {
-      let factor = exp2NonPositive(Lanes(repeating: before) - shift)
-      multiplyAdd(old, factor, sum).store(sums + 16 &* i)
-      var c = 0
-      while c < f {
-        let p = o + i &* f + c
-        (Lanes(UnsafePointer(p)) * factor).store(p)
-        c &+= 16
+      let factor = Lanes(repeating: factors[i])
+      multiplyAdd(Lanes(UnsafePointer(total)), factor, sum).store(total)
+      if factors[i] != 1 {
+        @inline(__always) func lowered(_ x: Lanes) -> Lanes { x * factor }
+        map(UnsafePointer(o + query &* f), into: o + query &* f, count: f, lowered)
       }
     }
   }
-
-  /// The larger of `top` and the largest element of a row; NaN counts as nothing.
-  @inline(__always)
-  func max(_ row: UnsafeMutablePointer<Float>, _ vectors: Int, _ top: Float) -> Float {
-    var m0 = Lanes(repeating: top)
-    var m1 = m0
-    var m2 = m0
-    var m3 = m0
-    @inline(__always) func take(_ m: inout Lanes, _ j: Int) {
-      let x = Lanes(UnsafePointer(row + j))
-      m = m.replacing(with: x, where: x .> m)
-    }
-    var j = 0
-    while j &+ 64 <= vectors &* 16 {
-      take(&m0, j)
-      take(&m1, j &+ 16)
-      take(&m2, j &+ 32)
-      take(&m3, j &+ 48)
-      j &+= 64
-    }
-    while j < vectors &* 16 {
-      take(&m0, j)
-      j &+= 16
-    }
-    return m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum()
-  }
-
-  @inline(__always)
-  func max(_ a: Int, _ b: Int) -> Int { a > b ? a : b }
 
   /// `2^(x - shift)` for the sixteen elements at `x`, in place.
   @inline(__always)
@@ -391,3 +397,7 @@ func exp2NonPositive(_ x: Lanes) -> Lanes {
   let shifted = x + shift
   return exp2OfReduced(x - (shifted - shift)) * powerOfTwo(shifted)
 }
+
+/// The lane-wise larger value; NaN in x counts as nothing.
+@inline(__always)
+private func larger(_ m: Lanes, _ x: Lanes) -> Lanes { m.replacing(with: x, where: x .> m) }

@@ -33,11 +33,9 @@ public struct BERTConfiguration: Sendable, Equatable {
       var c = BERTConfiguration()
       c.encoder = try EncoderConfiguration(file)
       c.heads = try file.attentionHeads(dividing: c.hiddenSize, default: c.heads)
-      if file.has("position_embedding_type") {
-        _ = try file.string("position_embedding_type", oneOf: ["absolute"])
-      }
-      for key in ["is_decoder", "add_cross_attention"] where file.has(key) {
-        if try file.boolean(key) {
+      _ = try file.string("position_embedding_type", oneOf: ["absolute"], default: "absolute")
+      for key in ["is_decoder", "add_cross_attention"] {
+        if try file.boolean(key, default: false) {
           throw file.wrongValue(key, expected: "false: only encoders are implemented")
         }
       }

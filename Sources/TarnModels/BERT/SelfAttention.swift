@@ -51,6 +51,21 @@ struct SelfAttention: TokenMixing {
     return context
   }
 
+  func mixFirst(
+    _ h: Matrix, first: Matrix, _ group: SequenceGroup, on execution: Execution
+  ) throws(TarnError) -> Matrix {
+    let d = h.columns
+    let q = try projections.columns(0..<d)(first, on: execution)
+    let projected = try projections.columns(keyStart..<valueStart + d)(h, on: execution)
+    var context = try Matrix(rows: first.rows, columns: d)
+    try attention(
+      queries: q, keys: projected.columns(0..<d),
+      values: projected.columns(valueStart - keyStart..<valueStart - keyStart + d),
+      heads: heads, over: Ragged(lengths: Array(repeating: 1, count: first.rows)),
+      keySequences: group.sequences, keep: group.keep, into: &context, on: execution)
+    return context
+  }
+
   func attend(
     _ mixed: Matrix, residual h: Matrix, _ tile: inout Tile, on execution: Execution
   ) throws(TarnError) {

@@ -73,6 +73,18 @@ public struct FNetModel: EncoderModel {
     }
   }
 
+  /// The last hidden state of each input's first token, `[inputs × d]`.
+  ///
+  /// The last layer is computed for that token alone where possible, with the same bits.
+  ///
+  /// - Throws: as ``states(_:)``.
+  public func firstStates(_ inputs: [TokenInput]) throws(ModelError) -> Matrix {
+    let batch = try batch(inputs)
+    return try operation { () throws(TarnError) in
+      try encoder.firstRows(batch, on: execution)
+    }
+  }
+
   func batch(_ inputs: [TokenInput]) throws(ModelError) -> TokenBatch {
     for (s, input) in inputs.enumerated() where input.mask?.contains(false) == true {
       throw .maskedInput(sequence: s, model: "FNet")

@@ -29,6 +29,12 @@ struct FourierMixing: TokenMixing {
     return y
   }
 
+  func mixFirst(
+    _ h: Matrix, first: Matrix, _ group: SequenceGroup, on execution: Execution
+  ) throws(TarnError) -> Matrix {
+    try group.firstRows(of: try mix(h, group, trace: nil, on: execution), on: execution)
+  }
+
   func attend(
     _ mixed: Matrix, residual h: Matrix, _ tile: inout Tile, on execution: Execution
   ) throws(TarnError) {

@@ -173,6 +173,9 @@ private struct SentenceEncoderFiles {
       }
       next = place + 1
       let folder = try module.string("path", default: "")
+      guard !folder.hasPrefix("/"), !folder.split(separator: "/").contains("..") else {
+        throw module.wrongValue("path", expected: "a folder inside the directory")
+      }
       let part = folder.isEmpty ? directory : directory + "/" + folder
       switch name {
       case "Transformer": encoder = part

@@ -54,15 +54,16 @@ public struct EncoderConfiguration: Sendable, Equatable {
     positions = try file.integer(
       "max_position_embeddings", in: 1...16_777_216, default: positions)
     labels = try file.labels(default: labels)
-    if file.has("hidden_act") {
-      let known = EncoderConfiguration.activations
-      let name = try file.string("hidden_act", oneOf: known.map(\.key))
-      activation = known.first { $0.key == name }?.value ?? activation
-    }
+    let known = EncoderConfiguration.activations
+    let standard = known.first { $0.value == activation }
+    let name = try file.string(
+      "hidden_act", oneOf: known.map(\.key), default: standard?.key)
+    activation = known.first { $0.key == name }?.value ?? activation
     let architectures = try file.strings("architectures", default: [])
     head = HeadKind.allCases.first { kind in
       architectures.contains { $0.hasSuffix(kind.rawValue) }
     }
+    // Published files may have null.
     if file.has("problem_type") {
       problem = ProblemType(
         rawValue: try file.string("problem_type", oneOf: ProblemType.allCases.map(\.rawValue)))

@@ -67,16 +67,6 @@ extension EncoderModel {
   /// Names of the heads that the checkpoint has weights for.
   public var headNames: [String] { heads.names(relationship: "next-sentence") }
 
-  /// The last hidden state of each input's first token, `[inputs × d]`.
-  ///
-  /// - Throws: as ``states(_:)``.
-  public func firstStates(_ inputs: [Input]) throws(ModelError) -> Matrix {
-    let states = try states(inputs)
-    return try operation { () throws(TarnError) in
-      try states.batch.firstRows(of: states.rows, on: execution)
-    }
-  }
-
   /// The last hidden states of each input, `[tokens × d]`; rows of masked tokens are zero.
   ///
   /// - Throws: ``ModelError`` for an input that does not fit the model.

@@ -23,6 +23,19 @@ protocol TokenMixing: Sendable {
     on execution: Execution
   ) throws(TarnError) -> Matrix
 
+  /// The mixed first row of each sequence, with the bits that ``mix(_:_:trace:on:)`` gives it.
+  ///
+  /// - Parameters:
+  ///   - h: the rows of the group.
+  ///   - first: the first row of each sequence.
+  ///   - group: the sequences.
+  ///   - execution: kernels and threads.
+  /// - Returns: a row for each sequence.
+  /// - Throws: ``TarnError``.
+  func mixFirst(
+    _ h: Matrix, first: Matrix, _ group: SequenceGroup, on execution: Execution
+  ) throws(TarnError) -> Matrix
+
   /// a = LayerNorm(h + what becomes of the mixed rows), for one tile, into `tile.attended`.
   func attend(
     _ mixed: Matrix, residual h: Matrix, _ tile: inout Tile, on execution: Execution
@@ -31,6 +44,8 @@ protocol TokenMixing: Sendable {
 
 /// Whole sequences that are mixed together.
 struct SequenceGroup {
+  /// Their numbers in the batch.
+  var numbers: Range<Int>
   /// Their rows in the batch.
   var rows: Range<Int>
   /// Their places among these rows.
@@ -43,13 +58,16 @@ struct SequenceGroup {
     var groups: [SequenceGroup] = []
     var lengths: [Int] = []
     var start = 0
+    var number = 0
     func close() throws(TarnError) {
       let rows = start..<start + lengths.reduce(0, +)
       groups.append(
         SequenceGroup(
-          rows: rows, sequences: try Ragged(lengths: lengths),
+          numbers: number..<number + lengths.count, rows: rows,
+          sequences: try Ragged(lengths: lengths),
           keep: batch.keep.map { Array($0[rows]) }))
       start = rows.upperBound
+      number += lengths.count
       lengths = []
     }
     for s in 0..<batch.sequences.count {
@@ -59,6 +77,14 @@ struct SequenceGroup {
     }
     if !lengths.isEmpty { try close() }
     return groups
+  }
+
+  /// The first row of each sequence of the group.
+  func firstRows(of h: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
+    var first = try Matrix(rows: sequences.count, columns: h.columns)
+    let starts = sequences.offsets.dropLast().map { Int32($0) }
+    try gather(h, starts[...], into: &first, on: execution)
+    return first
   }
 }
 
@@ -80,6 +106,19 @@ struct MixingLayer<Mixing: TokenMixing>: Sendable {
       try feedForward(
         &tile, count: tokens.count, into: &h, at: rows.lowerBound, on: execution)
     }
+  }
+
+  /// Writes what the layer makes of the first row of each sequence of a group.
+  func firstRows(
+    of h: Matrix, _ group: SequenceGroup, _ tile: inout Tile, into result: inout Matrix,
+    on execution: Execution
+  ) throws(TarnError) {
+    let rows = h.rows(group.rows)
+    let first = try group.firstRows(of: rows, on: execution)
+    let mixed = try mixing.mixFirst(rows, first: first, group, on: execution)
+    try mixing.attend(mixed, residual: first, &tile, on: execution)
+    try feedForward(
+      &tile, count: first.rows, into: &result, at: group.numbers.lowerBound, on: execution)
   }
 }
 
@@ -110,6 +149,31 @@ struct MixingEncoder<Mixing: TokenMixing>: Sendable {
   func callAsFunction(
     _ batch: TokenBatch, trace: EncoderTrace? = nil, on execution: Execution
   ) throws(TarnError) -> Matrix {
+    try states(batch, through: layers.count, trace: trace, on: execution)
+  }
+
+  /// The last hidden state of each sequence's first token, `[sequences × d]`.
+  ///
+  /// The last layer is computed for that token alone, as far as its mixing allows, with the same
+  /// bits.
+  func firstRows(_ batch: TokenBatch, on execution: Execution) throws(TarnError) -> Matrix {
+    let d = configuration.hiddenSize
+    guard let last = layers.last else {
+      return try batch.firstRows(of: try self(batch, on: execution), on: execution)
+    }
+    let h = try states(batch, through: layers.count - 1, trace: nil, on: execution)
+    var first = try Matrix(rows: batch.sequences.count, columns: d)
+    var tile = try Tile(
+      tokens: batch.count, size: d, inner: configuration.intermediateSize)
+    for group in try SequenceGroup.groups(batch) {
+      try last.firstRows(of: h, group, &tile, into: &first, on: execution)
+    }
+    return first
+  }
+
+  private func states(
+    _ batch: TokenBatch, through count: Int, trace: EncoderTrace?, on execution: Execution
+  ) throws(TarnError) -> Matrix {
     var h = try Matrix(rows: batch.count, columns: configuration.hiddenSize)
     var tile = try Tile(
       tokens: batch.count, size: configuration.hiddenSize,
@@ -117,7 +181,7 @@ struct MixingEncoder<Mixing: TokenMixing>: Sendable {
     try embeddings(batch, &tile, into: &h, on: execution)
     trace?(.hidden, 0, 0, h)
     let groups = try SequenceGroup.groups(batch)
-    for (i, layer) in layers.enumerated() {
+    for (i, layer) in layers[..<count].enumerated() {
       for group in groups {
         var inner: ((EncoderValue, Matrix) -> Void)?
         if let trace {

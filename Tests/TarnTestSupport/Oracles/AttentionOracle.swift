@@ -22,6 +22,18 @@ public struct AttentionHead: Sendable {
   public var scale: Float?
   /// The keys that each query sees, rising.
   public var seen: [[Int]]
+
+  /// A head of these queries, keys and values; see the properties.
+  public init(
+    q: [[Float]], k: [[Float]], v: [[Float]], valueSize: Int, scale: Float?, seen: [[Int]]
+  ) {
+    self.q = q
+    self.k = k
+    self.v = v
+    self.valueSize = valueSize
+    self.scale = scale
+    self.seen = seen
+  }
 }
 
 /// `y[i] = Σ_j softmax_j(scale · q[i]·k[j]) v[j]` over the keys that query i sees, with the weights.
