@@ -33,7 +33,7 @@ import time
 import warnings
 
 warnings.filterwarnings("ignore")
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+os.environ.update(TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1")
 
 import numpy as np
 
@@ -366,14 +366,18 @@ x = AutoModel.from_pretrained(sys.argv[1])(**given).last_hidden_state[0].numpy()
     "onnxruntime": """
 import sys, numpy as np, onnxruntime
 from tokenizers import Tokenizer
-ids = np.array([Tokenizer.from_file(sys.argv[1] + "/tokenizer.json").encode(sys.argv[3]).ids])
+tokenizer = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json")
+tokenizer.no_padding()
+ids = np.array([tokenizer.encode(sys.argv[3]).ids])
 session = onnxruntime.InferenceSession(sys.argv[2] + "/model.onnx", providers=["CPUExecutionProvider"])
 x = session.run(None, {"ids": ids, "mask": np.ones_like(ids)})[0][0]
 """,
     "openvino": """
 import sys, numpy as np, openvino
 from tokenizers import Tokenizer
-ids = np.array([Tokenizer.from_file(sys.argv[1] + "/tokenizer.json").encode(sys.argv[3]).ids])
+tokenizer = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json")
+tokenizer.no_padding()
+ids = np.array([tokenizer.encode(sys.argv[3]).ids])
 options = {"INFERENCE_PRECISION_HINT": "f32"}
 model = openvino.Core().compile_model(sys.argv[2] + "/model.onnx", "CPU", options)
 x = next(iter(model({"ids": ids, "mask": np.ones_like(ids)}).values()))[0]
@@ -381,7 +385,9 @@ x = next(iter(model({"ids": ids, "mask": np.ones_like(ids)}).values()))[0]
     "ctranslate2": """
 import sys, numpy as np, ctranslate2
 from tokenizers import Tokenizer
-ids = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json").encode(sys.argv[3]).ids
+tokenizer = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json")
+tokenizer.no_padding()
+ids = tokenizer.encode(sys.argv[3]).ids
 model = ctranslate2.Encoder(sys.argv[2] + "/ctranslate2", compute_type="float32")
 x = np.asarray(model.forward_batch([ids]).last_hidden_state)[0]
 """,
