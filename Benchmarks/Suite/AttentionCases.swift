@@ -78,8 +78,10 @@ private struct AttentionInputs {
     q =
       attention.queries == attention.keys
       ? joined.columns(0..<d) : try randomMatrix(sequences.rows, d, seed: 31)
-    k = joined.columns(d..<2 * d)
-    v = joined.columns(2 * d..<3 * d)
+    // A cache has its keys and values by themselves.
+    let isJoined = attention.queries == attention.keys
+    k = isJoined ? joined.columns(d..<2 * d) : try randomMatrix(keySequences.rows, d, seed: 32)
+    v = isJoined ? joined.columns(2 * d..<3 * d) : try randomMatrix(keySequences.rows, d, seed: 33)
   }
 
   func run(_ attention: AttentionCase, into y: inout Matrix, on execution: Execution) throws {

@@ -1,4 +1,4 @@
-// Scratch memory of products whose operands are packed inside the call.
+// Scratch memory: of products whose operands are packed inside the call, and of other kernels.
 
 internal import Synchronization
 internal import TarnKernelInterface
@@ -56,5 +56,31 @@ internal import TarnKernelInterface
     }
     // SAFETY: allocated in take and used by nobody any more.
     unsafe block.deallocate()
+  }
+}
+
+/// Calls `body` with room for `count` elements, not initialised.
+///
+/// A few elements lie on the stack, more in a block of ``Workspace``, what is larger still is allocated.
+func withScratch<T: BitwiseCopyable>(
+  _ type: T.Type, _ count: Int, _ body: (UnsafeMutablePointer<T>) -> Void
+) {
+  let bytes = max(1, count) * MemoryLayout<T>.stride
+  if bytes <= 1024 {
+    unsafe withUnsafeTemporaryAllocation(of: T.self, capacity: max(1, count)) {
+      // SAFETY: a temporary allocation of more than zero elements has an address.
+      if let base = $0.baseAddress { unsafe body(base) }
+    }
+  } else if bytes <= Workspace.count * MemoryLayout<Float>.stride {
+    unsafe Workspace.with {
+      // SAFETY: large enough, aligned to a cache line, and of trivial type like what it held.
+      unsafe body(UnsafeMutableRawPointer($0).bindMemory(to: T.self, capacity: count))
+      _ = unsafe UnsafeMutableRawPointer($0).bindMemory(to: Float.self, capacity: Workspace.count)
+    }
+  } else {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    // SAFETY: allocated for count elements, freed after the only use.
+    unsafe body(memory.bindMemory(to: T.self, capacity: count))
+    unsafe memory.deallocate()
   }
 }

@@ -26,12 +26,18 @@ public enum AttentionBlocking {
   @inlinable @inline(__always)
   public static func paddedColumns(_ columns: Int) -> Int { (columns &+ 15) & ~15 }
 
+  /// Elements that hold the queries and running sums of a head.
+  @inlinable @inline(__always)
+  public static func state(queries: Int, headSize e: Int, valueSize: Int) -> Int {
+    queries &* (e &+ paddedColumns(valueSize) &+ 18) &+ 32
+  }
+
   /// Elements of scratch that one call needs.
   ///
-  ///     queries · (e + f + 18) + 256 · (e + f) + 4944      f: padded columns of values
+  ///     heads · (queries · (e + f + 18) + 32) + 256 · (e + f) + 4896      f: padded columns of values
   @inlinable @inline(__always)
-  public static func scratch(queries: Int, headSize e: Int, valueSize: Int) -> Int {
-    let f = paddedColumns(valueSize)
-    return queries &* (e &+ f &+ 18) &+ keys &* (e &+ f) &+ panel &* scoreStride &+ 592
+  public static func scratch(heads: Int, queries: Int, headSize e: Int, valueSize: Int) -> Int {
+    heads &* state(queries: queries, headSize: e, valueSize: valueSize)
+      &+ keys &* (e &+ paddedColumns(valueSize)) &+ panel &* scoreStride &+ 544
   }
 }

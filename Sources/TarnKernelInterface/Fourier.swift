@@ -36,6 +36,13 @@ public struct FourierPlanView: @unchecked Sendable {
   public var levels: UnsafePointer<FourierLevel>
   /// Number of levels.
   public var levelCount: Int
+  /// Number of outer levels of a divided plan, else 0; see ``outerLength``.
+  public var outerLevels: Int
+  /// The product m of their radices, else 1.
+  ///
+  /// The inner levels are then m transforms of n/m points, the outer levels n/m of m points, each
+  /// of which fits into cache where the whole does not.
+  public var outerLength: Int
   /// `innerLength` entries: where point p is put before the butterflies.
   public var order: UnsafePointer<Int32>
   /// The constants of the levels.
@@ -48,12 +55,15 @@ public struct FourierPlanView: @unchecked Sendable {
   @inlinable @inline(__always)
   public init(
     length: Int, innerLength: Int, levels: UnsafePointer<FourierLevel>, levelCount: Int,
+    outerLevels: Int, outerLength: Int,
     order: UnsafePointer<Int32>, table: UnsafePointer<Float>, chirp: UnsafePointer<Float>?
   ) {
     self.length = length
     self.innerLength = innerLength
     self.levels = levels
     self.levelCount = levelCount
+    self.outerLevels = outerLevels
+    self.outerLength = outerLength
     self.order = order
     self.table = table
     self.chirp = chirp
@@ -63,21 +73,28 @@ public struct FourierPlanView: @unchecked Sendable {
   @inlinable @inline(__always)
   public static var largestRadix: Int { 31 }
 
-  /// Elements of scratch behind the strips: two blocks of 16 × 16, or the largest radix.
+  /// Where the loader of a strip puts point p: Bluestein's algorithm takes the points in order.
   @inlinable @inline(__always)
-  public static var scratchCount: Int { 1024 }
+  public func place(_ p: Int) -> Int { chirp == nil ? Int(order[p]) : p }
 
-  /// Elements from one strip to the next: the points, and a cache line, so that equal points of
-  /// several strips do not meet in one set of the cache.
+  /// Elements of four blocks of 16 × 16; the largest radix takes fewer.
   @inlinable @inline(__always)
-  public static func stripStride(innerLength: Int) -> Int { 32 &* innerLength &+ 16 }
+  public static var blockCount: Int { 1024 }
 
-  /// Elements of workspace that a kernel takes for such a plan and so many strips.
-  ///
-  /// Each strip is sixteen complex columns; one more for Bluestein's algorithm, and scratch.
+  /// Elements of scratch that the transform of a strip takes: for Bluestein's algorithm two strips
+  /// of its convolution.
   @inlinable @inline(__always)
-  public static func workspaceCount(strips: Int, innerLength: Int, isConvolution: Bool) -> Int {
-    (isConvolution ? strips &+ 1 : strips) &* stripStride(innerLength: innerLength)
-      &+ scratchCount
+  public static func scratchCount(innerLength: Int, isConvolution: Bool) -> Int {
+    (isConvolution ? 64 &* innerLength : 0) &+ blockCount
   }
+
+  /// Elements from one strip of so many points to the next: a cache line more than the points, so
+  /// that equal points of several strips do not meet in one set of the cache.
+  @inlinable @inline(__always)
+  public static func stripStride(length: Int) -> Int { 32 &* length &+ 16 }
+
+  /// Elements of a row of columns that are transformed side by side: whole strips of 32, and a cache
+  /// line more, so that equal columns do not meet in few sets of the cache.
+  @inlinable @inline(__always)
+  public static func rowStride(columns: Int) -> Int { (columns &+ 31) / 32 &* 32 &+ 16 }
 }

@@ -50,6 +50,23 @@ extension SIMD16<Float> {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Lanes.self)
   }
 
+  /// Stores the lanes at `p`, any alignment, rounded to half precision, if the target has an instruction
+  /// for it; else stores nothing and is false.
+  ///
+  /// Ties go to even; a NaN becomes quiet and keeps the upper bits of its payload. `Float16` does not exist
+  /// on Intel Macs.
+  @inline(__always)
+  func storeFloat16(_ p: UnsafeMutableRawPointer) -> Bool {
+    #if (TARN_FMA && !os(macOS)) || arch(arm64)
+      var halves = SIMD16<UInt16>()
+      for i in 0..<16 { halves[i] = Float16(self[i]).bitPattern.littleEndian }
+      p.storeBytes(of: halves, as: SIMD16<UInt16>.self)
+      return true
+    #else
+      return false
+    #endif
+  }
+
   /// Stores the first `count` (1…15) lanes.
   ///
   /// Writes nothing else.
@@ -60,10 +77,11 @@ extension SIMD16<Float> {
 
   /// The lane-wise larger value; NaN if either is NaN.
   ///
-  /// Of two zeros the first is kept.
+  /// Of two zeros the first is kept. Three instructions: the maximum, and what finds and takes a
+  /// NaN of `other`, beside a chain of maxima rather than in it.
   @inline(__always)
   func maximum(_ other: Lanes) -> Lanes {
-    replacing(with: other, where: (other .> self) .| (other .!= other))
+    replacing(with: other, where: other .> self).replacing(with: other, where: other .!= other)
   }
 
   /// The sum of the lanes by halving: low half plus high half, four times.
@@ -92,6 +110,18 @@ extension SIMD8<Float> {
   @inline(__always)
   func maximum(_ other: SIMD8<Float>) -> SIMD8<Float> {
     replacing(with: other, where: (other .> self) .| (other .!= other))
+  }
+}
+
+extension SIMD16<Int32> {
+  /// Whether a lane is not 0.
+  ///
+  /// (`any` of a mask stays a call that takes a vector.)
+  @inline(__always)
+  var hasNonzeroLane: Bool {
+    let eight = lowHalf | highHalf
+    let two = unsafeBitCast(eight.lowHalf | eight.highHalf, to: SIMD2<UInt64>.self)
+    return two[0] | two[1] != 0
   }
 }
 

@@ -4,6 +4,18 @@
 // Sums have one order on all targets: vector i is added to accumulator i mod 4; then
 // (0 + 1) + (2 + 3), then the sixteen lanes by halving.
 
+/// `count` (1…16) elements of a row from `j`, the other lanes 0.
+@inline(__always)
+func columns(_ row: UnsafePointer<Float>, at j: Int, count: Int) -> Lanes {
+  count == 16 ? Lanes(row + j) : Lanes(row + j, count: count, fill: 0)
+}
+
+/// Stores the first `count` (1…16) lanes to a row from `j`.
+@inline(__always)
+func store(_ x: Lanes, _ row: UnsafeMutablePointer<Float>, at j: Int, count: Int) {
+  if count == 16 { x.store(row + j) } else { x.store(row + j, count: count) }
+}
+
 /// `y[i] = f(x[i])`.
 ///
 /// `y` may be `x`. Tail lanes are filled with 0, so `f` sees no other memory.
@@ -181,11 +193,27 @@ func sumsOfVectors(
 /// Each is called once, for rising i.
 @inline(__always)
 func sumOfVectors(count: Int, _ vector: (Int) -> Lanes, tail: (Int, Int) -> Lanes) -> Float {
+  sumOfVectors(count: count, upTo: 0, vector, then: vector, tail: tail)
+}
+
+/// The same, with the terms of the elements below `common`, a multiple of 64, from `first`.
+@inline(__always)
+func sumOfVectors(
+  count: Int, upTo common: Int, _ first: (Int) -> Lanes, then vector: (Int) -> Lanes,
+  tail: (Int, Int) -> Lanes
+) -> Float {
   var s0 = Lanes.zero
   var s1 = Lanes.zero
   var s2 = Lanes.zero
   var s3 = Lanes.zero
   var i = 0
+  while i < common {
+    s0 += first(i)
+    s1 += first(i &+ 16)
+    s2 += first(i &+ 32)
+    s3 += first(i &+ 48)
+    i &+= 64
+  }
   while i &+ 64 <= count {
     s0 += vector(i)
     s1 += vector(i &+ 16)

@@ -361,6 +361,9 @@ extension Padding {
   fileprivate func attention(
     _ name: String, _ queries: [Float], _ keys: [Float], heads: Int, on execution: Execution
   ) throws(TarnError) -> NamedTensor {
+    guard batch > 0 else {
+      return NamedTensor(name: name, shape: [0, heads, length, length], values: [], mask: [])
+    }
     let d = queries.count / (batch * length)
     let q = try Matrix(rows: batch * length, columns: d, queries)
     let k = try Matrix(rows: batch * length, columns: d, keys)

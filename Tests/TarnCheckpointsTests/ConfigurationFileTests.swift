@@ -21,6 +21,35 @@ import Testing
     try ConfigurationFile(bytes: Array(text.utf8))
   }
 
+  @Test func aSectionIsAFileOfItsOwn() throws {
+    let file = try configuration(#"{"model": {"size": 3, "name": 7}, "none": null, "list": [1]}"#)
+    let section = try #require(try file.section("model"))
+    #expect(try section.integer("size", in: 1...9) == 3)
+    #expect(
+      throws: CheckpointError.wrongValue(
+        file: "config.json, model", key: "name", found: "7", expected: "a string")
+    ) { try section.string("name") }
+    #expect(try file.section("none") == nil)
+    #expect(try file.section("absent") == nil)
+    #expect(throws: CheckpointError.notAnObject(file: "config.json, list", found: "an array")) {
+      try file.section("list")
+    }
+  }
+
+  @Test func aFileMayHoldAnyValue() throws {
+    let folder = try TemporaryDirectory()
+    let path = try folder.write("modules.json", Array(#"[{"a": 1}, 2]"#.utf8))
+    #expect(try ConfigurationFile.value(path: path).array?.count == 2)
+    #expect(throws: CheckpointError.notAnObject(file: "modules.json", found: "an array")) {
+      try ConfigurationFile(path: path)
+    }
+    let broken = try folder.write("broken.json", Array("[1,".utf8))
+    #expect(throws: CheckpointError.self) { try ConfigurationFile.value(path: broken) }
+    #expect(throws: CheckpointError.missingFile(path: folder.path + "/none.json")) {
+      try ConfigurationFile.value(path: folder.path + "/none.json")
+    }
+  }
+
   @Test(arguments: integerKeys)
   func integersOutOfRangeAreNamed(key: String, range: ClosedRange<Int>) throws {
     let expected = "an integer from \(range.lowerBound) to \(range.upperBound)"

@@ -114,6 +114,26 @@ private func expectBatchIsEachAlone<Model: EncoderModel>(
   #expect(try fNet("head-multiple-choice").choiceLogits([[]]) == [[]])
 }
 
+@Test func aFileWithoutSequencesRuns() throws {
+  let folder = try TemporaryDirectory()
+  for (name, shape) in [
+    ("bert/base-default", [0, 5]), ("fnet/base-default", [0, 5]),
+    ("bert/head-multiple-choice", [0, 3, 5]), ("bert/base-default", [0, 1 << 40]),
+  ] {
+    var writer = SafetensorsWriter()
+    try writer.append("input_ids", shape: shape, floats: [])
+    let path = folder.path + "/inputs.safetensors"
+    try writer.write(to: path)
+    // The writer knows floats; the header is made to say integers.
+    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    let at = try #require(bytes.firstRange(of: Array("F32".utf8)))
+    bytes.replaceSubrange(at, with: Array("I64".utf8))
+    let file = try SafetensorsFile(bytes: bytes, named: "inputs")
+    let results = try LoadedModel(directory: fixturePath(name)).run(file)
+    #expect(results.allSatisfy { $0.values.isEmpty && $0.shape[0] == 0 }, "\(name)")
+  }
+}
+
 @Test func inputsThatDoNotFitBERTAreRejected() throws {
   let model = try bert("base-default")
   let cases: [(TokenInput, String)] = [

@@ -46,9 +46,11 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
       (.tanh, -.leastNonzeroMagnitude, -.leastNonzeroMagnitude), (.tanh, 9.02, 1),
       (.erf, 0, 0), (.erf, -0.0, -0.0), (.erf, infinity, 1), (.erf, -infinity, -1),
       (.erf, .leastNonzeroMagnitude, .leastNonzeroMagnitude), (.erf, -3.95, -1),
-      (.gelu, 0, 0), (.gelu, -0.0, -0.0), (.gelu, infinity, infinity), (.gelu, -infinity, 0),
-      (.gelu, -13, 0), (.gelu, 20, 20), (.gelu, .greatestFiniteMagnitude, .greatestFiniteMagnitude),
-      (.gelu, -.greatestFiniteMagnitude, 0),
+      (.gelu, 0, 0), (.gelu, -0.0, -0.0), (.gelu, infinity, infinity),
+      (.gelu, -infinity, -0.0),
+      (.gelu, -12.95, -0.0), (.gelu, 20, 20),
+      (.gelu, .greatestFiniteMagnitude, .greatestFiniteMagnitude),
+      (.gelu, -.greatestFiniteMagnitude, -0.0),
       (.geluTanh, 0, 0), (.geluTanh, -0.0, -0.0), (.geluTanh, infinity, infinity),
       (.geluTanh, -infinity, -0.0), (.geluTanh, -11, -0.0), (.geluTanh, 20, 20),
       (.geluTanh, .greatestFiniteMagnitude, .greatestFiniteMagnitude),
@@ -77,13 +79,14 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
     #expect(y.allSatisfy { $0.isNaN }, "\(function) \(set): \(y)")
   }
 
-  /// Softmax is the only way in to `expNonPositive`.
+  /// Softmax is the only way in to `exp2NonPositive`.
   @Test(arguments: InstructionSet.available)
-  func softmaxFlushesDenormalExponentialsOnly(set: InstructionSet) {
+  func softmaxFlushesSmallExponentialsOnly(set: InstructionSet) {
     // The other exponential of the row is 1 and the sum rounds to 1, so this one comes out as it
     // is.
     let cases: [(x: Float, isFlushed: Bool)] = [
-      (-80, false), (-87.336_54, false), (-87.336_55, true), (-100, true), (-.infinity, true),
+      (-80, false), (-87.336_54, false), (-87.68, false), (-87.69, true), (-100, true),
+      (-.infinity, true),
     ]
     for (x, isFlushed) in cases {
       var row: [Float] = [0, x]
@@ -95,7 +98,10 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
       }
       let exact = isFlushed ? 0 : Foundation.exp(Double(x))
       #expect(row[0] == 1)
-      #expect(ulps(row[1], from: exact) <= 1, "\(set): e^\(x) = \(row[1])")
+      // The factor and the product are rounded, and 2^r has 2.6 ε; a denormal result rounds once more.
+      let relative = (2.2 * min(abs(Double(x)), 88) + 2.6) * 0x1p-24
+      #expect(
+        abs(Double(row[1]) - exact) <= exact * relative + 0x1p-149, "\(set): e^\(x) = \(row[1])")
     }
   }
 

@@ -29,6 +29,17 @@ import Testing
     #expect(try FourierPlan(length: 509).innerLength == 1024)
   }
 
+  @Test func longLengthsAreDividedAtAboutTheirSquareRoot() throws {
+    for (n, m) in [
+      (1536, 1), (2047, 1), (2048, 64), (3072, 64), (4096, 64), (16384, 64), (65536, 256),
+      (4000, 32), (5000, 1), (4093, 1), (2049, 1),
+    ] {
+      let plan = try FourierPlan(length: n)
+      #expect(plan.outerLength == m, "length \(n)")
+      #expect(plan.radices[..<plan.outerLevels].reduce(1, *) == m)
+    }
+  }
+
   @Test func lengthsOutsideTheRangeAreRejected() {
     for length in [0, -1, Int.min, FourierPlan.largestLength + 1, .max] {
       #expect(

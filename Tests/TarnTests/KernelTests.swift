@@ -1,39 +1,12 @@
-// The checks of TarnTestSupport as tests, for each instruction set that this machine has.
+// Every check of TarnTestSupport as a test, for each instruction set that this machine has.
 
 import Tarn
 import TarnTestSupport
 import Testing
 
 @Suite struct KernelTests {
-  @Test(arguments: InstructionSet.available, matmulChecks)
-  func matmulKeepsItsContract(set: InstructionSet, check: KernelCheck) throws {
-    try expectPasses(check, set)
-  }
-
-  @Test(arguments: InstructionSet.available, rowChecks)
-  func rowOperatorsKeepTheirContract(set: InstructionSet, check: KernelCheck) throws {
-    try expectPasses(check, set)
-  }
-
-  @Test(arguments: InstructionSet.available, poolingChecks)
-  func poolingsKeepTheirContract(set: InstructionSet, check: KernelCheck) throws {
-    try expectPasses(check, set)
-  }
-
-  @Test(arguments: InstructionSet.available, aggregationChecks)
-  func globalAggregationAgreesWithThePublishedForm(
-    set: InstructionSet, check: KernelCheck
-  ) throws {
-    try expectPasses(check, set)
-  }
-
-  @Test(arguments: InstructionSet.available, conversionChecks)
-  func halfPrecisionWidensExactly(set: InstructionSet, check: KernelCheck) throws {
-    try expectPasses(check, set)
-  }
-
-  @Test(arguments: InstructionSet.available, invarianceChecks)
-  func nothingChangesABit(set: InstructionSet, check: KernelCheck) throws {
+  @Test(arguments: InstructionSet.available, KernelCheck.all)
+  func kernelsKeepTheirContract(set: InstructionSet, check: KernelCheck) throws {
     try expectPasses(check, set)
   }
 
@@ -52,6 +25,6 @@ import Testing
 }
 
 private func expectPasses(_ check: KernelCheck, _ set: InstructionSet) throws {
-  let report = check.run(on: try Execution(instructionSet: set, threads: 3), size: .full)
+  let report = check.run(on: try Execution(instructionSet: set, threads: 3), size: .requested)
   #expect(report.failed == 0, "\(check.name): \(report.summary)")
 }

@@ -1,16 +1,10 @@
-// Top-k selection: the checks for each instruction set, and what is rejected.
+// Top-k selection: what is rejected. KernelTests runs the checks.
 
 import Tarn
 import TarnTestSupport
 import Testing
 
 @Suite struct TopKTests {
-  @Test(arguments: InstructionSet.available, topKChecks)
-  func topKKeepsItsContract(set: InstructionSet, check: KernelCheck) throws {
-    let report = check.run(on: try Execution(instructionSet: set, threads: 3), size: .full)
-    #expect(report.failed == 0, "\(check.name): \(report.summary)")
-  }
-
   @Test(arguments: rejections)
   func whatDoesNotFitIsRejectedBeforeWriting(rejection: Rejection) throws {
     try expectRejected(rejection)

@@ -1,4 +1,4 @@
-// Window pooling and upsampling: the checks for each instruction set, and what is rejected.
+// Window pooling and upsampling: what is rejected. KernelTests runs the checks.
 
 import Tarn
 import TarnKernelInterface
@@ -135,12 +135,6 @@ private let upsamplingRejections = [
 ]
 
 @Suite struct WindowTests {
-  @Test(arguments: InstructionSet.available, windowChecks)
-  func windowsKeepTheirContract(set: InstructionSet, check: KernelCheck) throws {
-    let report = check.run(on: try Execution(instructionSet: set, threads: 3), size: .full)
-    #expect(report.failed == 0, "\(check.name): \(report.summary)")
-  }
-
   @Test(arguments: slidingRejections + stridedRejections + upsamplingRejections)
   func anArgumentThatDoesNotFitIsRejectedBeforeWriting(_ rejection: Rejection) throws {
     let before = (0..<rejection.rows * rejection.columns).map(Float.init)

@@ -44,8 +44,8 @@ public enum AttentionMask: Sendable, Equatable {
 ///   the columns, a scale that is not finite, or a block size below 1; all before `y` is touched.
 /// - Complexity: `2 · (e + f)` operations and one exponential for each head, query and key that it
 ///   sees; bound by multiply-adds. Scratch for each thread, with b = 512 queries at most and f
-///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4944` floats; and an integer for each
-///   query with a causal mask, for each key with flags.
+///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4928` floats, for at most 16 queries the
+///   first term for each head; and an integer for each query with a causal mask, for each key with flags.
 ///
 /// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 11⌈n/256⌉ + 20) · 2⁻²⁴ · Σ p|v|`
 /// of the exact value to first order, for n keys (`attentionOracle`). Weights below 2^-126.5 of the
@@ -71,28 +71,31 @@ public func attention(
 
   let block = plan.queryBlock(heads: heads, threads: execution.threads)
   let tasks = plan.tasks(block: block)
+  let group = plan.headGroup(heads: heads, threads: execution.threads)
+  let groups = (heads + group - 1) / group
   let scratchCount = AttentionBlocking.scratch(
-    queries: min(block, plan.mostQueries), headSize: e, valueSize: f)
+    heads: group, queries: min(block, plan.mostQueries), headSize: e, valueSize: f)
   q.withView { q in
     k.withView { k in
       v.withView { v in
         y.withMutableView { y in
           unsafe plan.withPointers { kept, seen in
             nonisolated(unsafe) let (kept, seen) = unsafe (kept, seen)
-            execution.forEach(tasks.count * heads) { i in
-              let (task, h) = (tasks[i / heads], i % heads)
+            execution.forEach(tasks.count * groups) { i in
+              let (task, h) = (tasks[i / groups], i % groups * group)
+              let end = min(h + group, heads)
               let piece = plan.pieces[task.piece]
               unsafe withScratch(scratchCount) { scratch in
                 // SAFETY: the plan's ranges lie within the matrices, whose shapes were checked; kept
                 // and seen hold numbers below the piece's keys. Tasks write different rows or
                 // columns of y, which shares no memory with the others, being uniquely referenced.
                 unsafe kernel(
-                  q[rows: task.queries][columns: h * e..<h * e + e],
-                  k[rows: piece.keys][columns: h * e..<h * e + e],
-                  v[rows: piece.keys][columns: h * f..<h * f + f],
+                  q[rows: task.queries][columns: h * e..<end * e],
+                  k[rows: piece.keys][columns: h * e..<end * e],
+                  v[rows: piece.keys][columns: h * f..<end * f], end - h,
                   kept.map { unsafe $0 + piece.keys.lowerBound }, piece.keptKeys,
                   seen.map { unsafe $0 + task.queries.lowerBound }, shape.factor,
-                  y[rows: task.queries][columns: h * f..<h * f + f], scratch)
+                  y[rows: task.queries][columns: h * f..<end * f], scratch)
               }
             }
           }
@@ -231,6 +234,12 @@ private struct AttentionPlan {
       block /= 2
     }
     return block
+  }
+
+  /// Heads of a task: one, or for few queries, which read each key once, as many as share its row.
+  func headGroup(heads: Int, threads: Int) -> Int {
+    if mostQueries > 16 { return 1 }
+    return pieces.count >= 4 * threads ? heads : (heads + threads - 1) / threads
   }
 
   /// All queries, so many at a time.

@@ -26,7 +26,7 @@ public enum FourierDirection: Sendable, CaseIterable {
 ///   touched.
 /// - Complexity: about `5·n·log₂ n` operations for each of the columns, rounded up to a multiple of
 ///   sixteen; five times that for Bluestein's algorithm. Scratch: `128·n` floats a thread, for
-///   Bluestein's algorithm about `350·n`.
+///   Bluestein's algorithm about `260·n`.
 ///
 /// The error of a column is at most `2⁻²⁴·‖z‖₂·√n·e(n)` in the 2-norm, e(n) a sum over the radices
 /// of 3·log₂ n for powers of 4 (Docs: Numerics, `fourierErrorBound`). NaN or ∞ in a
@@ -42,8 +42,9 @@ public func fourierTransform(
   let columns = real.columns
   guard columns > 0 else { return }
   let kernels = execution.table.fourier
-  let strips = Strips(count: columns, width: 16, on: execution)
-  let workspace = plan.workspaceCount(strips: strips.together)
+  let strips = Strips(count: columns, width: 16, atMost: 4, on: execution)
+  let workspace =
+    strips.together * FourierPlanView.stripStride(length: plan.length) + plan.scratchCount
   unsafe withFourierScratch(strips.workers * workspace) { base in
     // SAFETY: the scratch has that many elements.
     let scratch = unsafe MutableMatrixView(
@@ -75,13 +76,14 @@ public func fourierTransform(
 ///   - x: `[tokens × d]`.
 ///   - sequences: the ragged batch that `x` holds.
 ///   - y: `[tokens × d]`.
-///   - execution: kernels and threads. Columns, then rows are divided among threads, 32 at a time.
+///   - execution: kernels and threads. Columns or tokens, then rows are divided among threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a sequence or a row longer
 ///   than ``FourierPlan/largestLength``; both before `y` is touched.
 /// - Complexity: about `1.25·n·d·(log₂ n + log₂ d)` operations a sequence, a read of `x`, a write of
-///   `y`, a write and a read of half of their size. Scratch for the longest sequence:
-///   `(n + 32)·(d/2 + 1)` floats, and what ``fourierTransform(_:_:_:_:on:)`` takes for each thread.
+///   `y`, a write and a read of half of their size. Scratch: for the longest sequence about
+///   `n·(d/2 + 48)` floats; for each thread `32·d`, about `260` times a length that takes Bluestein's
+///   algorithm, and for a sequence of 2048 tokens or more about `√2n·(d + 96)`.
 ///
 /// The error is at most `√2·2⁻²⁴·(e(n) + e(d) + 8)·‖y‖` in the Frobenius norm of a sequence, e as
 /// there. A sequence has the same bits alone and in any batch. NaN or ∞ in a sequence leaves none of
@@ -125,51 +127,77 @@ private func mix(
   try FourierPlan.check(name, "longest sequence", longest)
 
   let rowPlan = try FourierPlans.plan(d)
-  let half = d / 2 + 1
-  let columnStrips = Strips(count: half, width: 32, on: execution)
-  let rowStrips = Strips(count: longest / 2 + 1, width: 32, on: execution)
-  let workers = max(columnStrips.workers, rowStrips.workers)
+  let stride = FourierPlanView.rowStride(columns: d / 2 + 1)
   var plans: [FourierPlan] = []
-  var workspace = rowPlan.workspaceCount(strips: rowStrips.together)
+  var workspace = 0
   for s in 0..<sequences.count {
     let n = sequences[s].count
     if n > 0, !plans.contains(where: { $0.length == n }) {
       let plan = try FourierPlans.plan(n)
-      workspace = max(workspace, plan.workspaceCount(strips: columnStrips.together))
+      let rows = plan.outerLevels == 0 ? 0 : 2 * plan.outerLength * stride
+      workspace = max(
+        workspace, plan.scratchCount,
+        FourierPlanView.stripStride(length: d) + rowPlan.scratchCount + rows)
       plans.append(plan)
     }
   }
-  // Rows of u are whole cache lines, an odd number of them, so that columns do not all meet in a few
-  // sets of the cache.
-  let stride = (longest + 15) / 16 * 16 | 16
-  let count = half * stride + workers * workspace
-  let kernels = execution.table.fourier
+  // Rows of scratch are whole cache lines.
+  workspace = (workspace + 15) / 16 * 16
+  let workers = execution.threads
   x.withView { x in
     y.withMutableView { y in
-      unsafe withFourierScratch(count) { u in
-        // SAFETY: count elements: u, then the workspaces.
+      unsafe withFourierScratch(longest * stride + workers * workspace) { base in
+        // SAFETY: that many elements: w, then the workspaces.
         let scratch = unsafe MutableMatrixView(
-          u + half * stride, rows: workers, columns: workspace, rowStride: workspace)
-        rowPlan.withView { rowPlan in
-          for s in 0..<sequences.count {
-            let rows = sequences[s]
-            let n = rows.count
-            guard n > 0, let plan = plans.first(where: { $0.length == n }) else { continue }
-            let x = x[rows: rows]
-            let y = y[rows: rows]
-            let u = unsafe MutableMatrixView(u, rows: half, columns: n, rowStride: stride)
-            plan.withView { plan in
-              columnStrips.forEach(on: execution) { columns, worker in
-                // SAFETY: strips write different rows of u; each worker has its own scratch.
-                unsafe kernels.mixTokens(x, columns, plan, u, scratch.row(worker))
-              }
-            }
-            Strips(count: n / 2 + 1, width: 32, on: execution).forEach(on: execution) {
-              // SAFETY: strips write different rows of y; each worker has its own scratch. A shorter
-              // sequence has no more workers and strips than the longest.
-              unsafe kernels.mixHidden(u.readOnly, $0, rowPlan, y, scratch.row($1))
-            }
+          base + longest * stride, rows: workers, columns: workspace, rowStride: workspace)
+        for s in 0..<sequences.count {
+          let rows = sequences[s]
+          guard let plan = plans.first(where: { $0.length == rows.count }) else { continue }
+          let w = unsafe MutableMatrixView(
+            base, rows: rows.count, columns: stride - 16, rowStride: stride)
+          mixSequence(x[rows: rows], plan, rowPlan, into: y[rows: rows], w, scratch, on: execution)
+        }
+      }
+    }
+  }
+}
+
+/// Mixes one sequence; `w` has a row of ``FourierPlanView/rowStride(columns:)`` elements for each
+/// token, `scratch` a row of workspace for each thread.
+private func mixSequence(
+  _ x: MatrixView, _ plan: FourierPlan, _ rowPlan: FourierPlan, into y: MutableMatrixView,
+  _ w: MutableMatrixView, _ scratch: MutableMatrixView, on execution: Execution
+) {
+  let n = plan.length
+  let half = rowPlan.length / 2 + 1
+  let kernels = execution.table.fourier
+  plan.withView { tokens in
+    rowPlan.withView { rowPlan in
+      if plan.outerLevels == 0 {
+        // Strips are loaded row by row together, as many as the second-level cache holds.
+        Strips(count: half, width: 32, atMost: max(1, 4096 / n), on: execution)
+          .forEach(on: execution) { columns, worker in
+            // SAFETY: strips write different columns of w; each worker has its own scratch.
+            unsafe kernels.mixTokens(x, 0, columns, tokens, w, scratch.row(worker))
           }
+        Strips(count: n / 2 + 1, width: 32, atMost: 1, on: execution)
+          .forEach(on: execution) { rows, worker in
+            // SAFETY: strips write different rows of y; each worker has its own scratch.
+            unsafe kernels.mixHidden(w.readOnly, rows, rowPlan, y, scratch.row(worker))
+          }
+      } else {
+        let m = plan.outerLength
+        Strips(count: m, width: 1, atMost: 1, on: execution).forEach(on: execution) {
+          // Part s and part m - s read the same rows, so one after the other.
+          let i = $0.lowerBound
+          let part = i % 2 == 1 ? (i + 1) / 2 : (m - i / 2) % m
+          // SAFETY: parts write different rows of w; each worker has its own scratch.
+          unsafe kernels.mixTokens(x, part, 0..<half, tokens, w, scratch.row($1))
+        }
+        Strips(count: n / m / 2 + 1, width: 1, atMost: 1, on: execution).forEach(on: execution) {
+          // SAFETY: remainders write different rows of y; each worker has its own scratch.
+          unsafe kernels.mixRemainder(
+            w.readOnly, $0.lowerBound, tokens, rowPlan, y, scratch.row($1))
         }
       }
     }
@@ -201,12 +229,12 @@ private struct Strips {
   /// Threads that have work.
   let workers: Int
 
-  /// At most four strips together, fewer if threads would have none.
-  init(count: Int, width: Int, on execution: Execution) {
+  /// At most `most` strips together, fewer if threads would have less than two calls.
+  init(count: Int, width: Int, atMost most: Int, on execution: Execution) {
     self.count = count
     self.width = width
     let strips = (count + width - 1) / width
-    together = max(1, min(4, strips / execution.threads))
+    together = execution.threads == 1 ? most : max(1, min(most, strips / (2 * execution.threads)))
     workers = min(execution.threads, (strips + together - 1) / together)
   }
 

@@ -27,6 +27,15 @@ public struct FourierPlan: Sendable {
   /// The largest length: 2²⁴.
   public static var largestLength: Int { 1 << 24 }
 
+  /// The number of ``radices`` that are outer levels of mixing's token axis; 0 if it is not divided.
+  ///
+  /// A long transform, whose strips of columns leave the cache, is divided at about the square root
+  /// of its length, if whole strips of rows are left behind each remainder.
+  package let outerLevels: Int
+
+  /// The product of the outer radices.
+  package var outerLength: Int { radices[..<outerLevels].reduce(1, *) }
+
   private let levels: [FourierLevel]
   private let order: [Int32]
   private let table: [Float]
@@ -66,6 +75,7 @@ public struct FourierPlan: Sendable {
       }
       rest = m
     }
+    outerLevels = inner == length ? FourierPlan.outerLevels(radices) : 0
     order = FourierPlan.order(inner, levels)
     // One point has no level; a pointer is wanted all the same.
     self.levels = levels.isEmpty ? [FourierLevel(radix: 1, length: 1, table: 0)] : levels
@@ -103,6 +113,22 @@ public struct FourierPlan: Sendable {
       }
     }
     return rest == 1 ? radices : nil
+  }
+
+  /// The least length that is divided.
+  private static let leastDividedLength = 2048
+
+  /// The longest run of outer radices whose product is at most √2n, if it is a multiple of 32.
+  private static func outerLevels(_ radices: [Int]) -> Int {
+    let n = radices.reduce(1, *)
+    guard n >= leastDividedLength else { return 0 }
+    var product = 1
+    var count = 0
+    for r in radices where (product * r) * (product * r) <= 2 * n {
+      product *= r
+      count += 1
+    }
+    return product % 32 == 0 ? count : 0
   }
 
   /// The least number from `n` on whose prime factors are 2, 3 and 5.
@@ -151,10 +177,9 @@ public struct FourierPlan: Sendable {
     return chirp
   }
 
-  /// Elements of workspace that a kernel takes for so many strips.
-  func workspaceCount(strips: Int) -> Int {
-    FourierPlanView.workspaceCount(
-      strips: strips, innerLength: innerLength, isConvolution: isConvolution)
+  /// Elements of scratch that the transform of a strip takes.
+  var scratchCount: Int {
+    FourierPlanView.scratchCount(innerLength: innerLength, isConvolution: isConvolution)
   }
 
   /// Calls `body` with a view that must not outlive the call.
@@ -170,7 +195,8 @@ public struct FourierPlan: Sendable {
             unsafe body(
               FourierPlanView(
                 length: length, innerLength: innerLength, levels: levels, levelCount: radices.count,
-                order: order, table: table, chirp: isConvolution ? chirp.baseAddress : nil))
+                outerLevels: outerLevels, outerLength: outerLength, order: order, table: table,
+                chirp: isConvolution ? chirp.baseAddress : nil))
           }
         }
       }

@@ -107,7 +107,7 @@ private func slidingWindow(
           let x = x[rows: sequences[s]][columns: columns]
           let count = WindowKernels.blockScratch(
             rows: x.rows, length: windows.length, columns: x.columns)
-          unsafe withScratch(count) { scratch in
+          unsafe withScratch(Float.self, count) { scratch in
             // SAFETY: as above; strips write different columns; scratch is of the size asked for.
             unsafe kernels.poolBlocks(
               reduction, x, windows, y[rows: outputs[s]][columns: columns], scratch)
@@ -138,11 +138,11 @@ private func slidingWindow(
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a window or stride
-///   below 1, and for maximum or minimum over overlapping windows of more than 16 tokens for a
-///   sequence of more than `Int32.max`; both before `dx` is touched.
+///   below 1, and for maximum or minimum over a sequence of more than `Int32.max` tokens; both
+///   before `dx` is touched.
 /// - Complexity: sum and mean as the operator itself, with `dy` in the place of `x`; maximum and
-///   minimum two reads of `x` and one addition to memory for each element of `dy`, whatever the
-///   window.
+///   minimum two reads of `x`, one of `dy` and one write, whatever the window, and a store for each
+///   element of `x` that is an extreme.
 ///
 /// With v terms that meet at a token: within `v · 2⁻²⁴ · Σ |dy|` for maximum and minimum, which add
 /// in the order of the windows; sum and mean as the operator itself with v for n, the mean with two
@@ -160,15 +160,9 @@ public func slidingWindowGradient(
   try checkShape(name, "upstream", [dy.rows, dy.columns], [outputs.rows, x.columns])
   try checkShape(name, "target", [dx.rows, dx.columns], [x.rows, x.columns])
   let isDisjoint = stride >= window
-  // Both give the same bits.
-  let isAlone = isDisjoint || window <= 16
-  if !isAlone && (reduction == .maximum || reduction == .minimum) {
-    // The kernel keeps tokens in 32 bits.
-    for s in 0..<sequences.count where sequences[s].count > Int(Int32.max) {
-      throw .invalidArgument(
-        operation: name, argument: "sequences[\(s)]", found: "\(sequences[s].count) tokens",
-        expected: "at most \(Int32.max)")
-    }
+  let isShort = window <= shortWindow
+  if reduction == .maximum || reduction == .minimum {
+    try checkTokenNumbers(name, sequences)
   }
   let kernels = execution.table.windows
   @Sendable func windows(_ s: Int) -> TokenWindows {
@@ -194,7 +188,7 @@ public func slidingWindowGradient(
             let dy = dy[rows: outputs[s]][columns: columns]
             let count = WindowKernels.blockScratch(
               rows: dy.rows, length: windows.length, columns: dy.columns)
-            unsafe withScratch(count) { scratch in
+            unsafe withScratch(Float.self, count) { scratch in
               // SAFETY: as above; strips write different columns; scratch is large enough.
               unsafe kernels.spreadBlocks(
                 dy, windows, divided, dx[rows: sequences[s]][columns: columns], scratch)
@@ -205,21 +199,29 @@ public func slidingWindowGradient(
         x.withView { x in
           execution.forEachStrip(
             of: sequences, columns: x.columns,
-            blockRows: isAlone ? 1 : min(2 * min(window, x.rows), x.rows)
+            blockRows: isDisjoint || isShort ? 1 : min(2 * min(window, x.rows), x.rows)
           ) { s, columns in
             let windows = windows(s)
             let x = x[rows: sequences[s]][columns: columns]
             let dy = dy[rows: outputs[s]][columns: columns]
             let dx = dx[rows: sequences[s]][columns: columns]
-            if isAlone {
+            let isMaximum = reduction == .maximum
+            if isDisjoint {
               // SAFETY: as above; strips write different columns.
-              kernels.chooseAlone(reduction == .maximum, x, windows, !isDisjoint, dy, dx)
-            } else {
-              let count = WindowKernels.choiceScratch(
+              kernels.chooseAlone(isMaximum, x, windows, dy, dx)
+              return
+            }
+            let count =
+              isShort
+              ? WindowKernels.shortChoiceScratch(length: windows.length, columns: x.columns)
+              : WindowKernels.choiceScratch(
                 rows: x.rows, length: windows.length, columns: x.columns)
-              unsafe withScratch(count) { scratch in
-                // SAFETY: as above; scratch is of the size asked for.
-                unsafe kernels.chooseBlocks(reduction == .maximum, x, windows, dy, dx, scratch)
+            unsafe withScratch(Float.self, count) { scratch in
+              // SAFETY: as above; scratch is of the size asked for.
+              if isShort {
+                unsafe kernels.chooseShort(isMaximum, x, windows, dy, dx, scratch)
+              } else {
+                unsafe kernels.chooseBlocks(isMaximum, x, windows, dy, dx, scratch)
               }
             }
           }
@@ -228,6 +230,10 @@ public func slidingWindowGradient(
     }
   }
 }
+
+/// The longest window for whose gradient each window is looked at by itself; the bits are those of
+/// longer ones' method.
+private let shortWindow = 8
 
 extension TokenWindows {
   /// The centred windows of a sequence of `tokens`: `(w-1)/2` tokens before and `w/2` after.
@@ -241,6 +247,16 @@ func checkPositive(_ operation: String, _ argument: String, _ value: Int) throws
   guard value >= 1 else {
     throw .invalidArgument(
       operation: operation, argument: argument, found: "\(value)", expected: "at least 1")
+  }
+}
+
+/// Throws ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a sequence of more than
+/// `Int32.max` tokens: kernels that keep the tokens of extremes keep them in 32 bits.
+func checkTokenNumbers(_ operation: String, _ sequences: Ragged) throws(TarnError) {
+  for s in 0..<sequences.count where sequences[s].count > Int(Int32.max) {
+    throw .invalidArgument(
+      operation: operation, argument: "sequences[\(s)]", found: "\(sequences[s].count) tokens",
+      expected: "at most \(Int32.max)")
   }
 }
 
@@ -294,18 +310,6 @@ extension Execution {
       }
     }
   }
-}
-
-/// Calls `body` with scratch memory of `count` elements, aligned to a cache line.
-func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-  if count <= Workspace.count {
-    unsafe Workspace.with(body)
-    return
-  }
-  let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
-  // SAFETY: allocated for count elements, freed after the only use.
-  unsafe body(memory.bindMemory(to: Float.self, capacity: count))
-  unsafe memory.deallocate()
 }
 
 extension MatrixView {

@@ -396,16 +396,6 @@ func checkCount(_ operation: String, _ count: Int) throws(TarnError) {
   }
 }
 
-/// Calls `body` with room for `count` elements, not initialised.
-func withScratch<T: BitwiseCopyable>(
-  _ type: T.Type, _ count: Int, _ body: (UnsafeMutablePointer<T>) -> Void
-) {
-  unsafe withUnsafeTemporaryAllocation(of: T.self, capacity: max(1, count)) {
-    // SAFETY: a temporary allocation of more than zero elements has an address.
-    if let base = $0.baseAddress { unsafe body(base) }
-  }
-}
-
 /// ln x for a finite x ≥ 1, rounded from Double.
 ///
 /// `x = 2^e·m`, `ln m = 2·artanh((m - 1)/(m + 1))` by its series, m from √½ to √2: at most 0.1716

@@ -133,10 +133,9 @@ public func stridedPool(
 ///   - dx: `[tokens × columns]`, overwritten.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
-///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a stride below 1; both
-///   before `dx` is touched.
-/// - Complexity: one read of `dy`, one write, for maximum and minimum two reads of `x`, the second
-///   from cache.
+///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a stride below 1, and for
+///   maximum or minimum over a sequence of more than `Int32.max` tokens; both before `dx` is touched.
+/// - Complexity: one read of `dy`, one write, for maximum and minimum one read of `x`.
 ///
 /// Exact but for the mean, which is off by at most `2 · 2⁻²⁴` of itself
 /// (`stridedGradientsFollowTheirWindows`).
@@ -150,6 +149,7 @@ public func stridedPoolGradient(
   let outputs = try pooling.pooled(sequences)
   try checkShape(name, "upstream", [dy.rows, dy.columns], [outputs.rows, x.columns])
   try checkShape(name, "target", [dx.rows, dx.columns], [x.rows, x.columns])
+  if reduction == .maximum || reduction == .minimum { try checkTokenNumbers(name, sequences) }
   let kernels = execution.table.windows
   dy.withView { dy in
     dx.withMutableView { dx in
@@ -184,8 +184,8 @@ public func stridedPoolGradient(
             }
           case .maximum, .minimum:
             kernels.chooseAlone(
-              reduction == .maximum, x[rows: body], windows, false,
-              dy[rows: head..<outputs[s].count], dx[rows: body])
+              reduction == .maximum, x[rows: body], windows, dy[rows: head..<outputs[s].count],
+              dx[rows: body])
           }
         }
         switch reduction {

@@ -4,14 +4,15 @@
 ///
 /// See ``KernelTable``.
 public struct AttentionKernels: Sendable {
-  /// `y = softmax(scale · q·kᵀ)·v` for one head and some queries of a sequence.
+  /// `y = softmax(scale · q·kᵀ)·v` for some heads and queries of a sequence.
   ///
   /// Scratch is `AttentionBlocking.scratch` elements. `kept` are the numbers of the keys that take
   /// part, `keys` of them, nil for the first `keys` of k; `seen` says how many of these each query
   /// sees, rising, nil for all. The factor is `scale · log₂ e`.
   public var attend:
     @Sendable (
-      _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, _ kept: UnsafePointer<Int>?, _ keys: Int,
+      _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, _ heads: Int, _ kept: UnsafePointer<Int>?,
+      _ keys: Int,
       _ seen: UnsafePointer<Int>?, _ factor: Float, _ y: MutableMatrixView,
       _ scratch: UnsafeMutablePointer<Float>
     ) -> Void
@@ -20,7 +21,8 @@ public struct AttentionKernels: Sendable {
   public init(
     attend:
       @escaping @Sendable (
-        MatrixView, MatrixView, MatrixView, UnsafePointer<Int>?, Int, UnsafePointer<Int>?, Float,
+        MatrixView, MatrixView, MatrixView, Int, UnsafePointer<Int>?, Int, UnsafePointer<Int>?,
+        Float,
         MutableMatrixView, UnsafeMutablePointer<Float>
       ) -> Void
   ) {

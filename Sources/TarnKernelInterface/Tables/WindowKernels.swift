@@ -23,7 +23,24 @@ public struct WindowKernels: Sendable {
   /// ``blockScratch(rows:length:columns:)``.
   @inlinable
   public static func choiceScratch(rows: Int, length: Int, columns: Int) -> Int {
-    2 * min(rows, length) * ((columns + 15) & ~15) + 16
+    2 * (min(rows, length) + 1) * ((columns + 15) & ~15)
+  }
+
+  /// Elements of scratch that ``chooseShort`` takes; the parameters are those of
+  /// ``blockScratch(rows:length:columns:)``.
+  @inlinable
+  public static func shortChoiceScratch(length: Int, columns: Int) -> Int {
+    shortChoiceSlots(length: length) * ((columns + 15) & ~15)
+  }
+
+  /// Tokens whose gradients ``chooseShort`` computes together.
+  @inlinable @inline(__always)
+  public static var shortChoiceTile: Int { 16 }
+
+  /// A power of two, no less than the windows of one length that hold a token of a tile.
+  @inlinable @inline(__always)
+  public static func shortChoiceSlots(length: Int) -> Int {
+    1 &<< (Int.bitWidth &- (shortChoiceTile &+ length).leadingZeroBitCount)
   }
 
   /// Reduces each window by itself; for short windows and for windows that share no token.
@@ -57,14 +74,20 @@ public struct WindowKernels: Sendable {
     @Sendable (
       _ x: MatrixView, TokenWindows, _ divided: Bool, _ y: MutableMatrixView, MutablePointer
     ) -> Void
-  /// Row i of `dy` to the first extreme token of window i, each window by itself.
+  /// Row i of `dy` to the first extreme token of window i, for windows that share no token.
   ///
-  /// Parameters: whether the extreme is the largest, `x`, the windows, whether they may share tokens,
-  /// `dy`, `dx`.
+  /// Parameters: whether the extreme is the largest, `x`, the windows, `dy`, `dx`.
   public var chooseAlone:
     @Sendable (
-      _ isMaximum: Bool, _ x: MatrixView, TokenWindows, _ overlapping: Bool, _ dy: MatrixView,
-      _ dx: MutableMatrixView
+      _ isMaximum: Bool, _ x: MatrixView, TokenWindows, _ dy: MatrixView, _ dx: MutableMatrixView
+    ) -> Void
+  /// Row i of `dy` to the first extreme token of window i, added up at each token, for short windows.
+  ///
+  /// The last parameter is scratch, ``shortChoiceScratch(length:columns:)``.
+  public var chooseShort:
+    @Sendable (
+      _ isMaximum: Bool, _ x: MatrixView, TokenWindows, _ dy: MatrixView, _ dx: MutableMatrixView,
+      MutablePointer
     ) -> Void
   /// Row i of `dy` to the first extreme token of window i, added up at each token, at a cost
   /// that does not depend on the length of the windows.
@@ -95,7 +118,11 @@ public struct WindowKernels: Sendable {
       Void,
     chooseAlone:
       @escaping @Sendable (
-        Bool, MatrixView, TokenWindows, Bool, MatrixView, MutableMatrixView
+        Bool, MatrixView, TokenWindows, MatrixView, MutableMatrixView
+      ) -> Void,
+    chooseShort:
+      @escaping @Sendable (
+        Bool, MatrixView, TokenWindows, MatrixView, MutableMatrixView, MutablePointer
       ) -> Void,
     chooseBlocks:
       @escaping @Sendable (
@@ -107,6 +134,7 @@ public struct WindowKernels: Sendable {
     self.spreadAlone = spreadAlone
     self.spreadBlocks = spreadBlocks
     self.chooseAlone = chooseAlone
+    self.chooseShort = chooseShort
     self.chooseBlocks = chooseBlocks
   }
 }

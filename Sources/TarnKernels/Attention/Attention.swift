@@ -1,6 +1,7 @@
 // Softmax attention in tiles: no matrix of queries × keys is ever formed. Touches pointers.
 //
 //     LOOP 4  for each block of 256 keys            in order: all add to the same rows of O
+//             for each head                         one, or all where queries are few
 //               pack Kᵀ and V                       L2, once for all queries of the call
 //     LOOP 3    for each panel of 8 to 24 queries
 //     LOOP 2      S = Q·Kᵀ         for each panel of keys, tile of queries     S stays in L1
@@ -27,45 +28,40 @@ import TarnKernelInterface
 /// other queries of the call.
 ///
 /// - Parameters:
-///   - q: `[queries × e]`.
-///   - k: the keys of the sequence, `[… × e]`.
-///   - v: their values, `[… × f]`.
+///   - q: `[queries × heads·e]`.
+///   - k: the keys of the sequence, `[… × heads·e]`.
+///   - v: their values, `[… × heads·f]`.
+///   - heads: how many heads; few queries read whole rows of keys with several.
 ///   - kept: the rows of k and v that take part, rising, or nil for the first `keys`.
 ///   - keys: how many take part. The others are not read.
 ///   - seen: how many of those each query sees, from the first; must not fall; nil for all.
 ///   - factor: `scale · log₂ e`.
-///   - y: `[queries × f]`, distinct from the others.
+///   - y: `[queries × heads·f]`, distinct from the others.
 ///   - scratch: `AttentionBlocking.scratch` elements.
 ///
 /// A query that sees nothing gets zeros. A weight below 2^-126.5 is 0. A score of -∞ has weight 0; a
 /// row of -∞ alone, or with NaN or +∞, is NaN. What a query does not see does not reach it, not even
-/// NaN. Zeros are positive. Cost: `2 · (e + f)` operations and one exponential for each query and
-/// key; bound by multiply-adds.
+/// NaN. Zeros are positive. Cost: `2 · (e + f)` operations and one exponential for each head, query
+/// and key; bound by multiply-adds.
 func attend(
-  _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, kept: UnsafePointer<Int>?, keys: Int,
+  _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, heads: Int, kept: UnsafePointer<Int>?,
+  keys: Int,
   seen: UnsafePointer<Int>?, factor: Float, into y: MutableMatrixView,
   scratch: UnsafeMutablePointer<Float>
 ) {
   guard y.rows > 0, y.columns > 0 else { return }
-  let call = AttentionCall(
-    q, k, v, kept: kept, keys: keys, seen: seen, scratch: scratch)
-  call.begin(q, factor: factor)
+  let call = AttentionCall(q, k, v, heads: heads, kept: kept, keys: keys, seen: seen, scratch)
+  for h in 0..<heads { call.head(h).begin(q.row(0) + h &* call.e, q.rowStride, factor: factor) }
   let end = call.seenKeys(y.rows &- 1)
   var first = 0
   while first < end {  // LOOP 4
     let count = min(AttentionBlocking.keys, end &- first)
-    call.packKeys(first, count)
-    let (values, isFinite) = call.values(first, count)
-    var row = 0
-    let panels = (y.rows &+ AttentionCall.panel &- 1) / AttentionCall.panel
-    for panel in 0..<panels {  // LOOP 3
-      let rows = (y.rows &- row) / (panels &- panel)
-      call.attend(panel, row, rows, toKeysFrom: first, count, values, areFinite: isFinite)
-      row &+= rows
-    }
+    for h in 0..<heads { call.head(h).attend(toKeysFrom: first, count) }
     first &+= count
   }
-  call.finish(into: y)
+  for h in 0..<heads {
+    call.head(h).finish(into: y.row(0) + h &* call.valueSize, y.rowStride)
+  }
 }
 
 /// One call: its arguments and the parts of its scratch.
@@ -76,8 +72,9 @@ private struct AttentionCall {
   var keys: Int
   var seen: UnsafePointer<Int>?
   var queries: Int
-  /// Columns of a head, and of its values in whole vectors.
+  /// Columns of a head, of its values, and of these in whole vectors.
   var e: Int
+  var valueSize: Int
   var f: Int
   /// Vectors of a panel of keys and of a group of columns of V.
   var width: Int
@@ -109,13 +106,14 @@ private struct AttentionCall {
   }
 
   init(
-    _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, kept: UnsafePointer<Int>?, keys: Int,
-    seen: UnsafePointer<Int>?, scratch: UnsafeMutablePointer<Float>
+    _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, heads: Int, kept: UnsafePointer<Int>?,
+    keys: Int, seen: UnsafePointer<Int>?, _ scratch: UnsafeMutablePointer<Float>
   ) {
     (self.k, self.v, self.kept, self.keys, self.seen) = (k, v, kept, keys, seen)
     queries = q.rows
-    e = q.columns
-    f = AttentionBlocking.paddedColumns(v.columns)
+    e = q.columns / heads
+    valueSize = v.columns / heads
+    f = AttentionBlocking.paddedColumns(valueSize)
     width = TileShape.vectors(rows: min(q.rows, TileShape.rows))
     scores = scratch
     lanes = scores + AttentionBlocking.panel &* AttentionBlocking.scoreStride
@@ -129,6 +127,20 @@ private struct AttentionCall {
     tops = self.q + queries &* e
   }
 
+  /// The call for head `h`: the packed block and the scores are those of all heads.
+  @inline(__always)
+  func head(_ h: Int) -> AttentionCall {
+    var call = self
+    let state = h &* AttentionBlocking.state(queries: queries, headSize: e, valueSize: valueSize)
+    call.k.base += h &* e
+    call.v.base += h &* valueSize
+    call.o += state
+    call.sums += state
+    call.q += state
+    call.tops += state
+    return call
+  }
+
   /// How many of the kept keys query `i` sees.
   @inline(__always)
   func seenKeys(_ i: Int) -> Int { seen.map { $0[i] } ?? keys }
@@ -140,10 +152,10 @@ private struct AttentionCall {
   /// Scales the queries.
   ///
   /// O and L are written by the first block of keys.
-  func begin(_ source: MatrixView, factor: Float) {
+  func begin(_ source: UnsafePointer<Float>, _ stride: Int, factor: Float) {
     let factor = Lanes(repeating: factor)
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
-    for i in 0..<queries { map(source.row(i), into: q + i &* e, count: e, scaled) }
+    for i in 0..<queries { map(source + i &* stride, into: q + i &* e, count: e, scaled) }
   }
 
   /// The panel that holds key `16 · strip` of a block of `count`: its first element and its vectors.
@@ -197,7 +209,7 @@ private struct AttentionCall {
   ///
   /// Packed, columns filled up with zeros; as it lies for so few queries that it is read once.
   func values(_ first: Int, _ count: Int) -> (MatrixView, Bool) {
-    if kept == nil && f == v.columns && queries <= TileShape.rows {
+    if kept == nil && f == valueSize && queries <= TileShape.rows {
       return (v[rows: first..<first &+ count], false)
     }
     var difference = Lanes.zero
@@ -206,7 +218,7 @@ private struct AttentionCall {
       let target = packedValues + j &* f
       var c = 0
       while c < f {
-        let filled = min(16, v.columns &- c)
+        let filled = min(16, valueSize &- c)
         let value = filled == 16 ? Lanes(source + c) : Lanes(source + c, count: filled, fill: 0)
         value.store(target + c)
         difference += value - value
@@ -216,6 +228,19 @@ private struct AttentionCall {
     return (
       MatrixView(packedValues, rows: count, columns: f, rowStride: f), difference.joined() == 0
     )
+  }
+
+  /// All queries against the keys `first ..< first + count`.
+  func attend(toKeysFrom first: Int, _ count: Int) {
+    packKeys(first, count)
+    let (values, areFinite) = values(first, count)
+    let panels = (queries &+ AttentionCall.panel &- 1) / AttentionCall.panel
+    var row = 0
+    for panel in 0..<panels {  // LOOP 3
+      let rows = (queries &- row) / (panels &- panel)
+      attend(panel, row, rows, toKeysFrom: first, count, values, areFinite: areFinite)
+      row &+= rows
+    }
   }
 
   /// Panel `panel`, the queries `first ..< first + rows`, against a packed block of `count` keys from
@@ -372,7 +397,7 @@ private struct AttentionCall {
   }
 
   /// y = O / L; zeros for a query that sees nothing.
-  func finish(into y: MutableMatrixView) {
+  func finish(into y: UnsafeMutablePointer<Float>, _ stride: Int) {
     for i in 0..<queries {
       let divisor = Lanes(repeating: Lanes(UnsafePointer(sums + 16 &* i)).joined())
       let isEmpty = seenKeys(i) == 0
@@ -380,7 +405,7 @@ private struct AttentionCall {
       @inline(__always) func divided(_ x: Lanes) -> Lanes {
         isEmpty ? Lanes.zero : x / divisor + Lanes.zero
       }
-      map(UnsafePointer(o + i &* f), into: y.row(i), count: v.columns, divided)
+      map(UnsafePointer(o + i &* f), into: y + i &* stride, count: valueSize, divided)
     }
   }
 }

@@ -54,24 +54,26 @@ private func highElements(_ a: Lanes, _ b: Lanes) -> Lanes {
     a[14], b[14], a[15], b[15])
 }
 
+/// Two elements in a lane, which are moved together. (Where shuffles of pairs are written as shuffles
+/// of elements, the compiler merges the rounds into single ones and takes three times as many.)
+private typealias Pairs = SIMD8<UInt64>
+
+@inline(__always)
+private func pairs(_ x: Lanes) -> Pairs { unsafeBitCast(x, to: Pairs.self) }
+
+@inline(__always)
+private func elements(_ x: Pairs) -> Lanes { unsafeBitCast(x, to: Lanes.self) }
+
 /// In each quarter the first pair of both.
 @inline(__always)
-private func lowPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
-  Lanes(
-    a[0], a[1], b[0], b[1],
-    a[4], a[5], b[4], b[5],
-    a[8], a[9], b[8], b[9],
-    a[12], a[13], b[12], b[13])
+private func lowPairs(_ a: Pairs, _ b: Pairs) -> Lanes {
+  elements(Pairs(a[0], b[0], a[2], b[2], a[4], b[4], a[6], b[6]))
 }
 
 /// In each quarter the last pair of both.
 @inline(__always)
-private func highPairs(_ a: Lanes, _ b: Lanes) -> Lanes {
-  Lanes(
-    a[2], a[3], b[2], b[3],
-    a[6], a[7], b[6], b[7],
-    a[10], a[11], b[10], b[11],
-    a[14], a[15], b[14], b[15])
+private func highPairs(_ a: Pairs, _ b: Pairs) -> Lanes {
+  elements(Pairs(a[1], b[1], a[3], b[3], a[5], b[5], a[7], b[7]))
 }
 
 /// Four vectors, each with a register.
@@ -80,10 +82,10 @@ private typealias Four = (Lanes, Lanes, Lanes, Lanes)
 /// Transposes the 4 × 4 elements in each quarter of four vectors.
 @inline(__always)
 private func transposedInQuarters(_ x: Four) -> Four {
-  let low0 = lowElements(x.0, x.1)
-  let low1 = lowElements(x.2, x.3)
-  let high0 = highElements(x.0, x.1)
-  let high1 = highElements(x.2, x.3)
+  let low0 = pairs(lowElements(x.0, x.1))
+  let low1 = pairs(lowElements(x.2, x.3))
+  let high0 = pairs(highElements(x.0, x.1))
+  let high1 = pairs(highElements(x.2, x.3))
   return (
     lowPairs(low0, low1), highPairs(low0, low1), lowPairs(high0, high1), highPairs(high0, high1)
   )
@@ -100,34 +102,41 @@ func transposeBlock(
   _ source: UnsafePointer<Float>, _ stride: Int, rows: Int = 16,
   into target: UnsafeMutablePointer<Float>, _ targetStride: Int, written: Int = 16
 ) {
-  @inline(__always) func load(_ j: Int) -> Lanes {
-    j < rows ? Lanes(source + j &* stride) : Lanes.zero
+  @inline(__always) func load(_ j: Int, _ i: Int) -> SIMD2<UInt64> {
+    j < rows ? loadPairs(source + j &* stride + i) : SIMD2<UInt64>.zero
   }
-  // Vector c then holds in its quarter q what belongs into row 4·q + c: four elements, which are stored
-  // from there. Joining them in registers takes fewer stores, but the compiler makes 231 shuffles of it.
-  @inline(__always) func storeQuarter(_ x: SIMD4<Float>, _ i: Int, _ j: Int) {
-    if i < written { store4(x, target + i &* targetStride + j) }
+  @inline(__always) func store(_ i: Int, _ x: Lanes) {
+    if i < written { x.store(target + i &* targetStride) }
   }
-  @inline(__always) func store(_ x: Lanes, _ c: Int, _ j: Int) {
-    let low = x.lowHalf
-    let high = x.highHalf
-    storeQuarter(low.lowHalf, c, j)
-    storeQuarter(low.highHalf, c &+ 4, j)
-    storeQuarter(high.lowHalf, c &+ 8, j)
-    storeQuarter(high.highHalf, c &+ 12, j)
+  forEachTransposed(load, store)
+}
+
+/// Calls `store` with each of the sixteen columns of a block of 16 × 16 that lies in memory.
+///
+/// `load(j, i)` gives the elements i to i + 3 of row j. Quarters are gathered as they are loaded, from
+/// rows four apart, so that a column is whole after two rounds of shuffles.
+@inline(__always)
+func forEachTransposed(_ load: (Int, Int) -> SIMD2<UInt64>, _ store: (Int, Lanes) -> Void) {
+  @inline(__always) func quarters(_ j: Int, _ i: Int) -> Lanes {
+    let a = load(j, i)
+    let b = load(j &+ 4, i)
+    let c = load(j &+ 8, i)
+    let d = load(j &+ 12, i)
+    return elements(Pairs(a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]))
   }
-  var j = 0
-  while j < 16 {
-    let x = transposedInQuarters((load(j), load(j &+ 1), load(j &+ 2), load(j &+ 3)))
-    store(x.0, 0, j)
-    store(x.1, 1, j)
-    store(x.2, 2, j)
-    store(x.3, 3, j)
-    j &+= 4
+  var i = 0
+  while i < 16 {
+    let x = transposedInQuarters((quarters(0, i), quarters(1, i), quarters(2, i), quarters(3, i)))
+    store(i, x.0)
+    store(i &+ 1, x.1)
+    store(i &+ 2, x.2)
+    store(i &+ 3, x.3)
+    i &+= 4
   }
 }
 
+/// Four elements from `p`, any alignment, as two pairs.
 @inline(__always)
-private func store4(_ x: SIMD4<Float>, _ p: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(p).storeBytes(of: x, as: SIMD4<Float>.self)
+func loadPairs(_ p: UnsafePointer<Float>) -> SIMD2<UInt64> {
+  UnsafeRawPointer(p).loadUnaligned(as: SIMD2<UInt64>.self)
 }

@@ -44,6 +44,16 @@ extension SIMD16<Float> {
     return unsafeBitCast(unsafeBitCast(self, to: SIMD16<UInt32>.self) | sign, to: Lanes.self)
   }
 
+  /// The lane where its sign bit is clear, else +0.
+  ///
+  /// An integer step, which leaves the multipliers to others.
+  @inline(__always)
+  var positivePart: Lanes {
+    let bits = unsafeBitCast(self, to: SIMD16<Int32>.self)
+    let zero = SIMD16<Int32>(repeating: 0)
+    return unsafeBitCast(bits.replacing(with: zero, where: bits .< zero), to: Lanes.self)
+  }
+
   /// The smaller of the lane and `limit`; NaN passes.
   @inline(__always)
   func atMost(_ limit: Float) -> Lanes {

@@ -11,7 +11,7 @@ import TarnKernelInterface
 ///   - real: `[n × columns]`.
 ///   - imaginary: `[n × columns]`, distinct from `real`. Exchanged with it: the inverse transform.
 ///   - plan: of length n.
-///   - workspace: a strip for each sixteen columns.
+///   - workspace: a strip for each sixteen columns, and scratch for one.
 ///
 /// Cost: a read and a write of both, and the transform of each strip. A column has the same bits
 /// whatever lies beside it.
@@ -20,10 +20,10 @@ func transformColumns(
   workspace: UnsafeMutablePointer<Float>
 ) {
   let columns = real.columns
-  let strip = FourierPlanView.stripStride(innerLength: plan.innerLength)
-  let rest = workspace + strip &* ((columns &+ 15) / 16)
+  let strip = FourierPlanView.stripStride(length: plan.length)
+  let scratch = workspace + strip &* ((columns &+ 15) / 16)
   for p in 0..<plan.length {
-    var z = workspace + 32 &* Int(plan.order[p])
+    var z = workspace + 32 &* plan.place(p)
     var first = 0
     while first < columns {
       load(real.row(p) + first, columns &- first).store(z)
@@ -32,40 +32,13 @@ func transformColumns(
       first &+= 16
     }
   }
-  if plan.chirp == nil {
-    var z = workspace
-    while z < rest {
-      _ = transformStrip(plan, z, rest: rest)
-      z += strip
-    }
-    storeColumns(workspace, strip, plan.length, real: real, imaginary: imaginary)
-    return
-  }
-  // Bluestein's algorithm leaves the result in the one strip that all share.
   var z = workspace
-  var first = 0
-  while first < columns {
-    let count = min(16, columns &- first)
-    storeColumns(
-      transformStrip(plan, z, rest: rest), strip, plan.length,
-      real: MutableMatrixView(
-        real.base + first, rows: real.rows, columns: count, rowStride: real.rowStride),
-      imaginary: MutableMatrixView(
-        imaginary.base + first, rows: imaginary.rows, columns: count,
-        rowStride: imaginary.rowStride))
+  while z < scratch {
+    transformStrip(plan, z, stride: 32, scratch: scratch)
     z += strip
-    first &+= 16
   }
-}
-
-/// Copies strips back, row by row.
-private func storeColumns(
-  _ z: UnsafePointer<Float>, _ strip: Int, _ n: Int, real: MutableMatrixView,
-  imaginary: MutableMatrixView
-) {
-  let columns = real.columns
-  for k in 0..<n {
-    var z = z + 32 &* k
+  for k in 0..<plan.length {
+    var z = workspace + 32 &* k
     var first = 0
     while first < columns {
       let value = complex(z)
@@ -82,8 +55,8 @@ private func storeColumns(
   }
 }
 
-/// `count` elements, at most sixteen and at least none; the other lanes 0.
+/// `count` elements, at least one and at most sixteen; the other lanes 0.
 @inline(__always)
-func load(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
-  count >= 16 ? Lanes(p) : count > 0 ? Lanes(p, count: count, fill: 0) : Lanes.zero
+private func load(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
+  count >= 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
 }

@@ -10,8 +10,8 @@ import TarnKernelInterface
 ///   - adding: whether the row is added to what `y` holds.
 ///   - y: `[rows × columns]`.
 ///
-/// A copy is exact, a sum is rounded once. Cost: one read, one write; bound by memory latency for
-/// scattered indices.
+/// A copy is exact, a sum is rounded once. Cost: one read, one write; bound by memory. Rows are copied by
+/// the standard library.
 func gather(
   _ table: MatrixView, indices: UnsafePointer<Int32>, adding: Bool, into y: MutableMatrixView
 ) {
@@ -22,8 +22,7 @@ func gather(
       @inline(__always) func plus(_ y: Lanes, _ x: Lanes) -> Lanes { y + x }
       map(target, source, into: target, count: y.columns, plus)
     } else {
-      @inline(__always) func same(_ x: Lanes) -> Lanes { x }
-      map(source, into: target, count: y.columns, same)
+      target.update(from: source, count: y.columns)
     }
   }
 }

@@ -21,26 +21,40 @@ func neighbourMax(
   _ x: MatrixView, neighbours: UnsafePointer<WindowNeighbours>, fill: Float,
   into y: MutableMatrixView
 ) {
-  let constant = Lanes(repeating: fill)
   for t in 0..<y.rows {
-    let code = neighbours[t]
-    let target = y.row(t)
-    let centre = x.row(t &+ 1)
-    @inline(__always) func larger(_ a: Lanes, _ b: Lanes) -> Lanes { a.maximum(b) }
-    @inline(__always) func larger(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
-      a.maximum(b).maximum(c)
-    }
-    @inline(__always) func same(_ a: Lanes) -> Lanes { a }
-    @inline(__always) func filled(_ a: Lanes) -> Lanes { a.maximum(constant) }
-    switch (code.hasLeftRow, code.hasRightRow) {
-    case (true, true):
-      map(centre, x.row(t), x.row(t &+ 2), into: target, count: x.columns, larger)
-    case (true, false): map(centre, x.row(t), into: target, count: x.columns, larger)
-    case (false, true): map(centre, x.row(t &+ 2), into: target, count: x.columns, larger)
-    case (false, false): map(centre, into: target, count: x.columns, same)
-    }
-    if code.hasFill {
-      map(target, into: target, count: x.columns, filled)
-    }
+    let mayHaveNaN = neighbourMax(LargerFold.Numbers.self, x, t, neighbours[t], fill, y.row(t))
+    if mayHaveNaN { _ = neighbourMax(LargerFold.self, x, t, neighbours[t], fill, y.row(t)) }
   }
+}
+
+/// Row `t`; whether a NaN may have been joined, if the fold is for numbers.
+private func neighbourMax<F: WindowFold>(
+  _ fold: F.Type, _ x: MatrixView, _ t: Int, _ code: WindowNeighbours, _ fill: Float,
+  _ target: UnsafeMutablePointer<Float>
+) -> Bool {
+  let constant = Lanes(repeating: fill)
+  let centre = x.row(t &+ 1)
+  var watch = NaNWatch()
+  watch.see(constant)
+  @inline(__always) func two(_ a: Lanes, _ b: Lanes) -> Lanes {
+    if F.isForNumbers { watch.see(b) }
+    return F.join(a, b)
+  }
+  @inline(__always) func three(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+    if F.isForNumbers { watch.see(b + c) }
+    return F.join(F.join(a, b), c)
+  }
+  @inline(__always) func same(_ a: Lanes) -> Lanes { a }
+  @inline(__always) func filled(_ a: Lanes) -> Lanes { F.join(a, constant) }
+  switch (code.hasLeftRow, code.hasRightRow) {
+  case (true, true):
+    map(centre, x.row(t), x.row(t &+ 2), into: target, count: x.columns, three)
+  case (true, false): map(centre, x.row(t), into: target, count: x.columns, two)
+  case (false, true): map(centre, x.row(t &+ 2), into: target, count: x.columns, two)
+  case (false, false): map(centre, into: target, count: x.columns, same)
+  }
+  if code.hasFill {
+    map(target, into: target, count: x.columns, filled)
+  }
+  return watch.mayHaveSeen
 }

@@ -5,7 +5,7 @@ import TarnKernelInterface
 /// `m[label(t), j] = max x[t, j]`, and the first token that holds it.
 ///
 /// Segment max-pooling of Tan et al. 2022 (arXiv:2110.02442) with what its gradient needs. A
-/// segment's first row is copied; of a run with one label four rows are taken in a sweep.
+/// segment's first row is copied; of a run with one label eight rows are taken in a sweep.
 ///
 /// - Parameters:
 ///   - x: `[tokens × columns]`.
@@ -39,44 +39,42 @@ func segmentArgmax(
       continue
     }
     var run = 1
-    while run < 4 && t &+ run < x.rows && Int(labels[t &+ run]) == label { run &+= 1 }
-    var j = 0
-    while j &+ 16 <= x.columns {
-      var most = Lanes(m + j)
-      var token = UnsafeRawPointer(best + j).loadUnaligned(as: SIMD16<Int32>.self)
-      if run == 4 {
-        take(Lanes(x.row(t) + j), t, &most, &token)
-        take(Lanes(x.row(t &+ 1) + j), t &+ 1, &most, &token)
-        take(Lanes(x.row(t &+ 2) + j), t &+ 2, &most, &token)
-        take(Lanes(x.row(t &+ 3) + j), t &+ 3, &most, &token)
-      } else {
-        for u in t..<t &+ run { take(Lanes(x.row(u) + j), u, &most, &token) }
-      }
-      most.store(m + j)
-      UnsafeMutableRawPointer(best + j).storeBytes(of: token, as: SIMD16<Int32>.self)
-      j &+= 16
-    }
-    while j < x.columns {
-      for u in t..<t &+ run {
-        let value = x.row(u)[j]
-        let isMore = value > m[j] || (value != value && m[j] == m[j])
-        if isMore {
-          m[j] = value
-          best[j] = Int32(truncatingIfNeeded: u)
-        }
-      }
-      j &+= 1
-    }
+    while run < 8 && t &+ run < x.rows && Int(labels[t &+ run]) == label { run &+= 1 }
+    takeRun(x[rows: t..<t &+ run], first: t, into: m, tokens: best)
     t &+= run
   }
 }
 
-@inline(__always)
-private func take(_ x: Lanes, _ t: Int, _ most: inout Lanes, _ token: inout SIMD16<Int32>) {
-  // Larger, or NaN where there was none.
-  let isMore = .!(x .<= most) .& (most .== most)
-  most.replace(with: x, where: isMore)
-  token.replace(with: SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t)), where: isMore)
+/// Rows of one label in order.
+@inline(never)
+private func takeRun(
+  _ x: MatrixView, first: Int, into m: UnsafeMutablePointer<Float>,
+  tokens best: UnsafeMutablePointer<Int32>
+) {
+  var j = 0
+  while j &+ 16 <= x.columns {
+    var most = Lanes(m + j)
+    var token = UnsafeRawPointer(best + j).loadUnaligned(as: SIMD16<Int32>.self)
+    var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: first))
+    for u in 0..<x.rows {
+      takeExtreme(LargestFirst.self, Lanes(x.row(u) + j), number, &most, &token)
+      number &+= 1
+    }
+    most.store(m + j)
+    UnsafeMutableRawPointer(best + j).storeBytes(of: token, as: SIMD16<Int32>.self)
+    j &+= 16
+  }
+  while j < x.columns {
+    for u in 0..<x.rows {
+      let value = x.row(u)[j]
+      let isMore = value > m[j] || (value != value && m[j] == m[j])
+      if isMore {
+        m[j] = value
+        best[j] = Int32(truncatingIfNeeded: first &+ u)
+      }
+    }
+    j &+= 1
+  }
 }
 
 /// `dx[t, j] = dy[label(t), j]` where token t holds the maximum, else 0.

@@ -9,17 +9,17 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// For s > 0, -∞ gives -∞; a row of -∞ alone, or with NaN or +∞, is NaN throughout. Exponentials that
-/// would be denormal count as 0. Cost: one read, one write, one exponential an element; bound by
+/// For s > 0, -∞ gives -∞; a row of -∞ alone, or with NaN or +∞, is NaN throughout. Exponentials
+/// below 2^-126.5 count as 0. Cost: one read, one write, one exponential an element; bound by
 /// arithmetic.
 func logSoftmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
   let factor = Lanes(repeating: scale)
   for i in 0..<x.rows {
-    let m = maximum(x.row(i), scale: scale, count: x.columns)
-    let shift = Lanes(repeating: m)
+    let m = extreme(x.row(i), scale: scale, count: x.columns)
+    let shift = Lanes(repeating: m * scale)
     let log = Lanes(
       repeating: logOfNormal(
-        sumOfExponentials(x.row(i), scale: scale, minus: m, count: x.columns)))
+        sumOfExponentials(x.row(i), scale: scale, from: m, count: x.columns)))
     @inline(__always) func logarithm(_ x: Lanes) -> Lanes { (x * factor - shift) - log }
     map(x.row(i), into: y.row(i), count: x.columns, logarithm)
   }
@@ -33,14 +33,15 @@ func logSoftmax(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
 ///   - y: `[rows × 1]`.
 ///
 /// -∞ for a row whose terms are all -∞, and for one without columns; +∞ for a row with +∞; NaN for a row
-/// with NaN. Exponentials that would be denormal count as 0. Cost: one read, one exponential an element;
+/// with NaN. Exponentials below 2^-126.5 count as 0. Cost: one read, one exponential an element;
 /// bound by arithmetic.
 func logSumExp(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
   let factor = Lanes(repeating: scale)
   for i in 0..<x.rows {
-    let m = maximum(x.row(i), scale: scale, count: x.columns)
+    let extreme = extreme(x.row(i), scale: scale, count: x.columns)
+    let m = extreme * scale
     if m.isFinite {
-      let total = sumOfExponentials(x.row(i), scale: scale, minus: m, count: x.columns)
+      let total = sumOfExponentials(x.row(i), scale: scale, from: extreme, count: x.columns)
       y.row(i)[0] = m + logOfNormal(total)
     } else {
       // ±∞, and NaN if a term is NaN.
@@ -53,12 +54,12 @@ func logSumExp(_ x: MatrixView, scale: Float, into y: MutableMatrixView) {
   }
 }
 
-/// `Σ exp(s·x[i] - m)` in the order of Rows.swift, at least 1 if `m` is the largest s·x.
+/// `Σ exp(s·(x[i] - m))` in the order of Rows.swift, at least 1 if `m` has the largest s·x.
 private func sumOfExponentials(
-  _ x: UnsafePointer<Float>, scale: Float, minus m: Float, count: Int
+  _ x: UnsafePointer<Float>, scale: Float, from m: Float, count: Int
 ) -> Float {
-  let factor = Lanes(repeating: scale)
+  let factor = Lanes(repeating: binaryScale(scale))
   let shift = Lanes(repeating: m)
-  @inline(__always) func term(_ x: Lanes) -> Lanes { expNonPositive(x * factor - shift) }
+  @inline(__always) func term(_ x: Lanes) -> Lanes { exponential(x, shift, factor) }
   return sum(x, count: count, term)
 }

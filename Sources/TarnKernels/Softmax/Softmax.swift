@@ -2,8 +2,11 @@
 
 import TarnKernelInterface
 
-/// `y[i, j] = exp(s·x[i, j] - m_i) / Σ_j exp(s·x[i, j] - m_i)`, `m_i = max_j s·x[i, j]`, over
+/// `y[i, j] = e[i, j] / Σ_j e[i, j]` with `e[i, j] = 2^((s·log₂ e)·(x[i, j] - m_i))`, over
 /// `j < lengths[i]`; 0 from there on.
+///
+/// `m_i` is the x[i, j] for which s·x[i, j] is largest, so the formula is that of exp(s·x - max s·x). The
+/// quotient is a product with the reciprocal of the sum.
 ///
 /// - Parameters:
 ///   - x: `[rows × columns]`. What lies past a row's length is not read.
@@ -11,46 +14,70 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// While the exponentials of a row are computed the row before is divided and the row after is searched
-/// for its maximum: divider, multipliers and memory work side by side. Exponentials that would be
-/// denormal (s·x - m < -87.33654) are flushed to 0. For s > 0, -∞ gives 0; a row of -∞ alone, or with
-/// NaN or +∞, is NaN up to its length. Cost: one read, one write, one exponential an element; bound by
-/// arithmetic.
+/// While the exponentials of row i are computed, row i - 2 is scaled and row i + 2 searched for its
+/// maximum: stores, multipliers and memory work side by side, and no row waits for the number that the
+/// row before it ends with. Exponentials below 2^-126.5 are flushed to 0. For s > 0, -∞ gives 0; a row of
+/// -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read, one write, one exponential an
+/// element; bound by arithmetic.
 func softmax(
   _ x: MatrixView, lengths: UnsafePointer<Int32>?, scale: Float, into y: MutableMatrixView
 ) {
-  guard x.rows > 0 else { return }
   let zero = Lanes(repeating: 0)
   @inline(__always) func cleared(_: Lanes) -> Lanes { zero }
-  @inline(__always) func count(_ i: Int) -> Int { lengths.map { Int($0[i]) } ?? x.columns }
-  var waiting = y.base
-  var waitingCount = 0
-  var waitingTotal: Float = 1
-  var m = maximum(x.row(0), scale: scale, count: count(0))
+  // 0 for a row that does not exist.
+  @inline(__always) func count(_ i: Int) -> Int {
+    if i < 0 || i >= x.rows { return 0 }
+    return lengths.map { Int($0[i]) } ?? x.columns
+  }
+  guard x.rows > 0 else { return }
+  let last = x.rows &- 1
+  var m = extreme(x.row(0), scale: scale, count: count(0))
+  var nextM = extreme(x.row(min(1, last)), scale: scale, count: count(1))
+  // The reciprocal sums of rows i - 2 and i - 1.
+  var norm: Float = 1
+  var nextNorm: Float = 1
   for i in 0..<x.rows {
     let row = y.row(i)
-    let isLast = i &+ 1 == x.rows
-    let (total, next) = exponentials(
-      x.row(i), scale: scale, minus: m, into: row, count: count(i),
-      dividing: waiting, count: waitingCount, by: waitingTotal,
-      searching: x.row(isLast ? i : i &+ 1), count: isLast ? 0 : count(i &+ 1))
+    let (total, found) = exponentials(
+      x.row(i), scale: scale, from: m, into: row, count: count(i),
+      scaling: y.row(max(0, i &- 2)), count: count(i &- 2), by: norm,
+      searching: x.row(min(i &+ 2, last)), count: count(i &+ 2))
     if count(i) < x.columns {
       map(row + count(i), into: row + count(i), count: x.columns &- count(i), cleared)
     }
-    m = next
-    waiting = row
-    waitingCount = count(i)
-    waitingTotal = total
+    m = nextM
+    nextM = found
+    norm = nextNorm
+    nextNorm = 1 / total
   }
-  divide(waiting, by: waitingTotal, count: waitingCount)
+  if last > 0 { scaleRow(y.row(last &- 1), by: norm, count: count(last &- 1)) }
+  scaleRow(y.row(last), by: nextNorm, count: count(last))
 }
 
-/// The largest `s·x[i]`; -∞ for an empty row.
+/// `x = factor · x`.
+private func scaleRow(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+  let factor = Lanes(repeating: factor)
+  @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
+  map(x, into: x, count: count, scaled)
+}
+
+/// `s·log₂ e`, the factor of ``exponential(_:_:_:)``.
+@inline(__always)
+func binaryScale(_ scale: Float) -> Float { scale * 0x1.715476p+0 }
+
+/// `exp(s·(x - m))` for the `m` with the largest s·m, `factor = s·log₂ e`.
 ///
-/// NaN counts as nothing. That is |s| times the largest ±x, with the sign of s: rounding keeps the order.
-/// Of two zeros either. Four maxima go side by side, since one waits for the one before.
-func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
-  guard count > 0 else { return -.infinity }
+/// The difference is rounded before it is scaled, and 0 stays 0: where x = m the result is 1.
+@inline(__always)
+func exponential(_ x: Lanes, _ m: Lanes, _ factor: Lanes) -> Lanes {
+  exp2NonPositive((x - m) * factor)
+}
+
+/// The x[i] with the largest `s·x[i]`: the largest x, or for negative s the smallest.
+///
+/// ∓∞ for an empty row. NaN counts as nothing. Of two zeros either. Four maxima go side by side, since one
+/// waits for the one before.
+func extreme(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
   let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
   let lowest = Lanes(repeating: -.infinity)
   @inline(__always) func larger(_ m: Lanes, _ x: Lanes) -> Lanes { largerWithSign(m, x, sign) }
@@ -74,7 +101,13 @@ func maximum(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
     // A fill that is no number counts as nothing.
     m1 = larger(m1, Lanes(x + i, count: count &- i, fill: .nan))
   }
-  return m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum() * scale.magnitude
+  return withSign(m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum(), of: scale)
+}
+
+/// `m`, or -m for negative `scale`.
+@inline(__always)
+private func withSign(_ m: Float, of scale: Float) -> Float {
+  Float(bitPattern: m.bitPattern ^ (scale.bitPattern & 0x8000_0000))
 }
 
 /// The larger of `m` and ±x, whose sign bit is that of `sign`; m for NaN.
@@ -84,106 +117,50 @@ private func largerWithSign(_ m: Lanes, _ x: Lanes, _ sign: SIMD16<UInt32>) -> L
   return m.replacing(with: x, where: x .> m)
 }
 
-/// `y[i] = exp(s·x[i] - m)`, the sum of the y[i] in the order of Rows.swift; and on the way
-/// `z[i] = z[i] / divisor`, and the largest `s·w[i]`.
+/// `y[i] = exp(s·(x[i] - m))`, the sum of the y[i] in the order of Rows.swift; and on the way
+/// `z[i] = norm · z[i]`, and the w[i] with the largest `s·w[i]`.
 ///
-/// `m` is the largest s·x. Results that would be denormal are 0 (``expNonPositive(_:)``); m = ±∞ or a
-/// NaN makes at least the sum NaN. `y` may be `x`; `z` and `w` are other rows, or empty.
+/// `m` is the x with the largest s·x; ±∞, or a NaN in the row, makes at least the sum NaN. `y` may be
+/// `x`; `z` and `w` are other rows, or empty.
 private func exponentials(
-  _ x: UnsafePointer<Float>, scale: Float, minus m: Float, into y: UnsafeMutablePointer<Float>,
-  count: Int, dividing z: UnsafeMutablePointer<Float>, count zCount: Int, by divisor: Float,
+  _ x: UnsafePointer<Float>, scale: Float, from m: Float, into y: UnsafeMutablePointer<Float>,
+  count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float,
   searching w: UnsafePointer<Float>, count wCount: Int
-) -> (sum: Float, maximum: Float) {
-  let side = SideWork(
-    z: z, zCount: zCount, norm: Lanes(repeating: divisor), w: w, wCount: wCount,
-    sign: SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000))
-  let factor = Lanes(repeating: scale)
+) -> (sum: Float, extreme: Float) {
+  let factor = Lanes(repeating: binaryScale(scale))
   let shift = Lanes(repeating: m)
-  var largest = Lanes(repeating: -.infinity)
-  var s0 = Lanes.zero
-  var s1 = Lanes.zero
-  var s2 = Lanes.zero
-  var s3 = Lanes.zero
-  var i = 0
-  while i &+ 64 <= count {
-    s0 += exponential(x, y, i, factor, shift)
-    s1 += exponential(x, y, i &+ 16, factor, shift)
-    s2 += exponential(x, y, i &+ 32, factor, shift)
-    s3 += exponential(x, y, i &+ 48, factor, shift)
-    side.divide(i, 64)
-    side.search(i, 64, &largest)
-    i &+= 64
+  let norms = Lanes(repeating: norm)
+  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
+  @inline(__always) func vector(_ i: Int) -> Lanes {
+    let value = exponential(Lanes(x + i), shift, factor)
+    value.store(y + i)
+    return value
   }
-  var accumulator = 0
-  while i < count {
-    let rest = min(16, count &- i)
-    var term: Lanes
-    if rest == 16 {
-      term = exponential(x, y, i, factor, shift)
-      side.divide(i, 16)
-      side.search(i, 16, &largest)
-    } else {
-      term = expNonPositive(Lanes(x + i, count: rest, fill: 0) * factor - shift)
-      term.store(y + i, count: rest)
-      for lane in rest..<16 { term[lane] = 0 }
-    }
-    switch accumulator {
-    case 0: s0 += term
-    case 1: s1 += term
-    case 2: s2 += term
-    default: s3 += term
-    }
-    accumulator &+= 1
-    i &+= 16
+  @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
+    let value = exponential(Lanes(x + i, count: rest, fill: 0), shift, factor)
+    value.store(y + i, count: rest)
+    return value
   }
-  let total = ((s0 + s1) + (s2 + s3)).joined()
-  let divided = min(count, zCount) & ~15
-  divide(z + divided, by: divisor, count: zCount &- divided)
-  let searched = min(count, wCount) & ~15
-  let rest = maximum(w + searched, scale: scale, count: wCount &- searched)
-  if searched == 0 { return (total, rest) }
-  return (total, rest.maximum(largest.joinedMaximum() * scale.magnitude))
-}
-
-/// `y[i] = exp(s·x[i] - m)` for the sixteen elements from `i`.
-@inline(__always)
-private func exponential(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ i: Int, _ factor: Lanes,
-  _ shift: Lanes
-) -> Lanes {
-  let value = expNonPositive(Lanes(x + i) * factor - shift)
-  value.store(y + i)
-  return value
-}
-
-/// What is done to two other rows while a row's exponentials are computed.
-private struct SideWork {
-  var z: UnsafeMutablePointer<Float>
-  var zCount: Int
-  var norm: Lanes
-  var w: UnsafePointer<Float>
-  var wCount: Int
-  var sign: SIMD16<UInt32>
-
-  /// `z[j] = z[j] / norm` for `count` elements from `i`, whole vectors only.
-  @inline(__always)
-  func divide(_ i: Int, _ count: Int) {
-    var j = i
-    while j < i &+ count && j &+ 16 <= zCount {
-      (Lanes(UnsafePointer(z + j)) / norm).store(z + j)
-      j &+= 16
-    }
+  // Where all three rows have elements, the work on the other two goes along.
+  let common = min(count, min(zCount, wCount)) & ~63
+  var m0 = Lanes(repeating: -.infinity)
+  var m1 = m0
+  @inline(__always) func vectorOfThree(_ i: Int) -> Lanes {
+    let value = vector(i)
+    (Lanes(UnsafePointer(z + i)) * norms).store(z + i)
+    let found = largerWithSign(m0, Lanes(w + i), sign)
+    m0 = m1
+    m1 = found
+    return value
   }
-
-  /// Takes `count` elements of w from `i` into the largest, whole vectors only.
-  @inline(__always)
-  func search(_ i: Int, _ count: Int, _ largest: inout Lanes) {
-    var j = i
-    while j < i &+ count && j &+ 16 <= wCount {
-      largest = largerWithSign(largest, Lanes(w + j), sign)
-      j &+= 16
-    }
+  let total = sumOfVectors(count: count, upTo: common, vectorOfThree, then: vector, tail: tail)
+  if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
+  var found = m0.maximum(m1).joinedMaximum()
+  if common < wCount {
+    let rest = extreme(w + common, scale: scale, count: wCount &- common)
+    found = found.maximum(withSign(rest, of: scale))
   }
+  return (total, withSign(found, of: scale))
 }
 
 /// `x = exp(x - m)` in place; the sum of the results in the order of Rows.swift.

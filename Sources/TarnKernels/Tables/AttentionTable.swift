@@ -5,7 +5,8 @@ import TarnKernelInterface
 func attentionKernels() -> AttentionKernels {
   AttentionKernels(
     attend: {
-      attend($0, $1, $2, kept: $3, keys: $4, seen: $5, factor: $6, into: $7, scratch: $8)
+      attend(
+        $0, $1, $2, heads: $3, kept: $4, keys: $5, seen: $6, factor: $7, into: $8, scratch: $9)
     }
   )
 }

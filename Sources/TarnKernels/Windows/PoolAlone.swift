@@ -36,47 +36,60 @@ private func pool<F: WindowFold>(
   _ y: MutableMatrixView
 ) {
   for i in outputs {
-    let count = windows.count(i, tokens: x.rows)
-    let first = max(0, windows.first(i))
-    let target = y.row(i)
-    let divisor = Lanes(repeating: Float(count))
-    let a = x.row(first)
-    let b = a + x.rowStride
-    let c = b + x.rowStride
-    @inline(__always) func one(_ a: Lanes) -> Lanes { F.finish(a, divisor) }
-    @inline(__always) func two(_ a: Lanes, _ b: Lanes) -> Lanes {
-      F.finish(F.join(a, b), divisor)
+    let mayHaveNaN = poolOne(F.Numbers.self, x, windows, i, y)
+    if F.Numbers.isForNumbers && mayHaveNaN { _ = poolOne(F.self, x, windows, i, y) }
+  }
+}
+
+/// Window `i`; whether it may hold a NaN, if the fold is for numbers.
+private func poolOne<F: WindowFold>(
+  _ fold: F.Type, _ x: MatrixView, _ windows: TokenWindows, _ i: Int, _ y: MutableMatrixView
+) -> Bool {
+  let count = windows.count(i, tokens: x.rows)
+  let first = max(0, windows.first(i))
+  let target = y.row(i)
+  let divisor = Lanes(repeating: Float(count))
+  let a = x.row(first)
+  let b = a + x.rowStride
+  let c = b + x.rowStride
+  var watch = NaNWatch()
+  @inline(__always) func one(_ a: Lanes) -> Lanes { F.finish(a, divisor) }
+  @inline(__always) func two(_ a: Lanes, _ b: Lanes) -> Lanes {
+    if F.isForNumbers { watch.see(b) }
+    return F.finish(F.join(a, b), divisor)
+  }
+  @inline(__always) func three(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+    if F.isForNumbers { watch.see(b + c) }
+    return F.finish(F.join(F.join(a, b), c), divisor)
+  }
+  switch count {
+  case 0: for j in 0..<x.columns { target[j] = 0 }
+  case 1: map(a, into: target, count: x.columns, one)
+  case 2: map(a, b, into: target, count: x.columns, two)
+  case 3: map(a, b, c, into: target, count: x.columns, three)
+  default:
+    let rows = x[rows: first..<first &+ count]
+    var j = 0
+    while j &+ 64 <= x.columns {
+      chain(fold, FourVectors.self, rows, at: j, count: 64, &watch)
+        .finished(fold, divisor).store(target + j, count: 64)
+      j &+= 64
     }
-    @inline(__always) func three(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
-      F.finish(F.join(F.join(a, b), c), divisor)
-    }
-    switch count {
-    case 0: for j in 0..<x.columns { target[j] = 0 }
-    case 1: map(a, into: target, count: x.columns, one)
-    case 2: map(a, b, into: target, count: x.columns, two)
-    case 3: map(a, b, c, into: target, count: x.columns, three)
-    default:
-      let rows = x[rows: first..<first &+ count]
-      var j = 0
-      while j &+ 64 <= x.columns {
-        chain(fold, FourVectors.self, rows, at: j, count: 64)
-          .finished(fold, divisor).store(target + j, count: 64)
-        j &+= 64
-      }
-      while j < x.columns {
-        let width = min(16, x.columns &- j)
-        chain(fold, OneVector.self, rows, at: j, count: width)
-          .finished(fold, divisor).store(target + j, count: width)
-        j &+= 16
-      }
+    while j < x.columns {
+      let width = min(16, x.columns &- j)
+      chain(fold, OneVector.self, rows, at: j, count: width, &watch)
+        .finished(fold, divisor).store(target + j, count: width)
+      j &+= 16
     }
   }
+  return watch.mayHaveSeen
 }
 
 /// Columns from `j` of all rows, joined in order; sums in chunks.
 @inline(__always)
 private func chain<F: WindowFold, G: ColumnGroup>(
-  _ fold: F.Type, _ group: G.Type, _ x: MatrixView, at j: Int, count: Int
+  _ fold: F.Type, _ group: G.Type, _ x: MatrixView, at j: Int, count: Int,
+  _ watch: inout NaNWatch
 ) -> G {
   var p = x.base + j
   var result = G(p, count: count)
@@ -84,7 +97,9 @@ private func chain<F: WindowFold, G: ColumnGroup>(
   let head = F.isSum ? min(x.rows, Blocking.tokens) : x.rows
   while t < head {
     p += x.rowStride
-    result = result.joined(fold, before: G(p, count: count))
+    let row = G(p, count: count)
+    if F.isForNumbers { watch.see(row.sum) }
+    result = result.joined(fold, before: row)
     t &+= 1
   }
   while t < x.rows {
@@ -107,6 +122,8 @@ private protocol ColumnGroup {
   /// `count` columns from `p`.
   init(_ p: UnsafePointer<Float>, count: Int)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int)
+  /// NaN where one of its vectors is.
+  var sum: Lanes { get }
   func joined<F: WindowFold>(_ fold: F.Type, before later: Self) -> Self
   func finished<F: WindowFold>(_ fold: F.Type, _ count: Lanes) -> Self
 }
@@ -124,6 +141,9 @@ private struct OneVector: ColumnGroup {
   @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>, count: Int) {
     if count == 16 { a.store(p) } else { a.store(p, count: count) }
+  }
+  var sum: Lanes {
+    @inline(__always) get { a }
   }
   @inline(__always)
   func joined<F: WindowFold>(_ fold: F.Type, before later: OneVector) -> OneVector {
@@ -159,6 +179,9 @@ private struct FourVectors: ColumnGroup {
     b.store(p + 16)
     c.store(p + 32)
     d.store(p + 48)
+  }
+  var sum: Lanes {
+    @inline(__always) get { (a + b) + (c + d) }
   }
   @inline(__always)
   func joined<F: WindowFold>(_ fold: F.Type, before later: FourVectors) -> FourVectors {

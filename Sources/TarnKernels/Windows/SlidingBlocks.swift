@@ -1,6 +1,7 @@
 // Windows that overlap, at a cost that does not depend on their length.
 //
-// Structures are private: others leave weak symbols for copying them.
+// Structures are private: others leave weak symbols for copying them. Sweeps are not inlined: in a
+// caller that grows too large the compiler leaves operations of vectors as calls.
 
 import TarnKernelInterface
 
@@ -33,10 +34,10 @@ func poolBlocks(
 ) {
   let plan = PoolPlan(windows)
   switch reduction {
-  case .maximum: slide(LargerFold.self, x, plan, y, scratch)
-  case .minimum: slide(SmallerFold.self, x, plan, y, scratch)
-  case .sum: slide(SumFold.self, x, plan, y, scratch)
-  case .mean: slide(MeanFold.self, x, plan, y, scratch)
+  case .maximum: slideWatched(LargerFold.self, x, plan, y, scratch)
+  case .minimum: slideWatched(SmallerFold.self, x, plan, y, scratch)
+  case .sum: slideWatched(SumFold.self, x, plan, y, scratch)
+  case .mean: slideWatched(MeanFold.self, x, plan, y, scratch)
   }
 }
 
@@ -52,9 +53,21 @@ func spreadBlocks(
 ) {
   let plan = SpreadPlan(windows)
   if divided {
-    slide(WeightedFold.self, x, plan, y, scratch)
+    slideWatched(WeightedFold.self, x, plan, y, scratch)
   } else {
-    slide(SumFold.self, x, plan, y, scratch)
+    slideWatched(SumFold.self, x, plan, y, scratch)
+  }
+}
+
+/// As if there were no NaN; and once more if there was one.
+private func slideWatched<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ x: MatrixView, _ plan: P, _ y: MutableMatrixView,
+  _ scratch: UnsafeMutablePointer<Float>
+) {
+  var watch = NaNWatch()
+  slide(F.Numbers.self, x, plan, y, scratch, &watch)
+  if F.Numbers.isForNumbers && watch.mayHaveSeen {
+    slide(F.self, x, plan, y, scratch, &watch)
   }
 }
 
@@ -136,10 +149,11 @@ private struct BlockSteps {
 ///       for each output that ends here:   y = suffix of the block before ⊕ prefix
 ///     for each row of the block, up:      suffix = row ⊕ suffix, kept where an output starts
 ///     for each output that ends with the block:  y = suffix
-@inline(__always)
+///
+/// Where outputs move on by one row, four rows are taken in a sweep and what runs stays in registers.
 private func slide<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ y: MutableMatrixView,
-  _ scratch: UnsafeMutablePointer<Float>
+  _ scratch: UnsafeMutablePointer<Float>, _ watch: inout NaNWatch
 ) {
   let width = (x.columns &+ 15) & ~15
   let kept = KeptRows(base: scratch, width: width, slots: min(x.rows, plan.length))
@@ -149,8 +163,8 @@ private func slide<F: WindowFold, P: BlockPlan>(
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: y.rows)
-    sweepDown(fold, x, plan, block, steps.prefixed, previous: previous, y, kept)
-    sweepUp(fold, x, plan, block, steps.suffixed, y, kept)
+    sweepDown(fold, x, plan, block, steps.prefixed, previous: previous, y, kept, &watch)
+    sweepUp(fold, x, plan, block, steps.suffixed, y, kept, &watch)
     for o in steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next) {
       let first = plan.first(o)
       finish(
@@ -191,9 +205,8 @@ private struct KeptRows {
 @inline(__always)
 private func weight<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ plan: P, _ t: Int, outputs: Int
-) -> Lanes {
-  F.isWeighted
-    ? Lanes(repeating: 1 / Float(plan.windows.count(t, tokens: outputs))) : Lanes(repeating: 1)
+) -> Float {
+  F.isWeighted ? 1 / Float(plan.windows.count(t, tokens: outputs)) : 1
 }
 
 /// `y = finish(x)`.
@@ -207,44 +220,160 @@ private func finish<F: WindowFold>(
   map(x, into: y, count: count, finished)
 }
 
-/// Prefixes of a block, and the outputs that end in it.
+/// Watches a row.
 @inline(__always)
+private func see(_ row: UnsafePointer<Float>, count: Int, _ watch: inout NaNWatch) {
+  var j = 0
+  while j < count {
+    watch.see(columns(row, at: j, count: min(16, count &- j)))
+    j &+= 16
+  }
+}
+
+/// Four rows join the prefix, and the prefix four suffixes: `y[k] = suffix[k] ⊕ prefix`.
+@inline(never)
+private func joinFourDown<F: WindowFold>(
+  _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
+  _ prefix: UnsafePointer<Float>, into running: UnsafeMutablePointer<Float>,
+  suffixes: UnsafePointer<Float>, width: Int, tokens: Int, _ y: MutableMatrixView,
+  _ watch: inout NaNWatch
+) {
+  let (a, b, c, d) = (rows.row(0), rows.row(1), rows.row(2), rows.row(3))
+  let (p, q, r, s) = (y.row(0), y.row(1), y.row(2), y.row(3))
+  let divisor = Lanes(repeating: Float(tokens))
+  @inline(__always) func term(_ x: Lanes, _ weight: Float) -> Lanes {
+    F.isWeighted ? x * Lanes(repeating: weight) : x
+  }
+  @inline(__always) func four(_ j: Int, _ count: Int) {
+    let suffix = suffixes + j
+    let terms = (
+      term(columns(a, at: j, count: count), weights.0),
+      term(columns(b, at: j, count: count), weights.1),
+      term(columns(c, at: j, count: count), weights.2),
+      term(columns(d, at: j, count: count), weights.3)
+    )
+    if F.isForNumbers { watch.see((terms.0 + terms.1) + (terms.2 + terms.3)) }
+    let one = F.join(columns(prefix, at: j, count: count), terms.0)
+    let two = F.join(one, terms.1)
+    let three = F.join(two, terms.2)
+    let four = F.join(three, terms.3)
+    store(F.finish(F.join(Lanes(suffix), one), divisor), p, at: j, count: count)
+    store(F.finish(F.join(Lanes(suffix + width), two), divisor), q, at: j, count: count)
+    store(F.finish(F.join(Lanes(suffix + 2 &* width), three), divisor), r, at: j, count: count)
+    store(F.finish(F.join(Lanes(suffix + 3 &* width), four), divisor), s, at: j, count: count)
+    four.store(running + j)
+  }
+  var j = 0
+  while j &+ 16 <= rows.columns {
+    four(j, 16)
+    j &+= 16
+  }
+  if j < rows.columns { four(j, rows.columns &- j) }
+}
+
+/// Four rows, the last first, join the suffix, which is kept after each.
+@inline(never)
+private func joinFourUp<F: WindowFold>(
+  _ fold: F.Type, _ rows: MatrixView, weights: (Float, Float, Float, Float),
+  _ suffix: UnsafePointer<Float>, into slots: UnsafeMutablePointer<Float>, width: Int,
+  _ watch: inout NaNWatch
+) {
+  let (a, b, c, d) = (rows.row(0), rows.row(1), rows.row(2), rows.row(3))
+  @inline(__always) func term(_ x: Lanes, _ weight: Float) -> Lanes {
+    F.isWeighted ? x * Lanes(repeating: weight) : x
+  }
+  @inline(__always) func four(_ j: Int, _ count: Int) {
+    let slot = slots + j
+    let terms = (
+      term(columns(a, at: j, count: count), weights.0),
+      term(columns(b, at: j, count: count), weights.1),
+      term(columns(c, at: j, count: count), weights.2),
+      term(columns(d, at: j, count: count), weights.3)
+    )
+    if F.isForNumbers { watch.see((terms.0 + terms.1) + (terms.2 + terms.3)) }
+    let one = F.join(terms.3, columns(suffix, at: j, count: count))
+    let two = F.join(terms.2, one)
+    let three = F.join(terms.1, two)
+    one.store(slot + 3 &* width)
+    two.store(slot + 2 &* width)
+    three.store(slot + width)
+    F.join(terms.0, three).store(slot)
+  }
+  var j = 0
+  while j &+ 16 <= rows.columns {
+    four(j, 16)
+    j &+= 16
+  }
+  if j < rows.columns { four(j, rows.columns &- j) }
+}
+
+/// The factors of four rows from `t`.
+@inline(__always)
+private func weights<F: WindowFold, P: BlockPlan>(
+  _ fold: F.Type, _ plan: P, _ t: Int, outputs: Int
+) -> (Float, Float, Float, Float) {
+  (
+    weight(fold, plan, t, outputs: outputs), weight(fold, plan, t &+ 1, outputs: outputs),
+    weight(fold, plan, t &+ 2, outputs: outputs), weight(fold, plan, t &+ 3, outputs: outputs)
+  )
+}
+
+/// Prefixes of a block, and the outputs that end in it.
+@inline(never)
 private func sweepDown<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
-  previous: Int, _ y: MutableMatrixView, _ kept: KeptRows
+  previous: Int, _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
 ) {
   guard !outputs.isEmpty else { return }
   let lower = block.lowerBound
-  let columns = x.columns
+  let count = x.columns
   let running = kept.running
   var t = lower
   var prefix = x.row(t)
   if F.isWeighted {
-    let weight = weight(fold, plan, t, outputs: y.rows)
+    let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
-    map(x.row(t), into: running, count: columns, scaled)
+    map(x.row(t), into: running, count: count, scaled)
     prefix = UnsafePointer(running)
   }
+  if F.isForNumbers { see(x.row(t), count: count, &watch) }
   var chunkEnd = lower &+ Blocking.tokens
   var hasTotal = false
-  for o in outputs {
+  var o = outputs.lowerBound
+  while o < outputs.upperBound {
     let first = plan.first(o)
+    // Four outputs whose suffixes and last rows follow one another, the chunk going on.
+    if plan.windows.stride == 1 && o &+ 4 <= outputs.upperBound && lower > 0
+      && first &+ 3 < lower && t &+ 1 == plan.last(o) && t &+ 4 < x.rows
+      && !(F.isSum && (hasTotal || t &+ 4 >= chunkEnd))
+    {
+      joinFourDown(
+        fold, x[rows: t &+ 1..<t &+ 5], weights: weights(fold, plan, t &+ 1, outputs: y.rows),
+        prefix, into: running, suffixes: kept.suffix(first &- previous), width: kept.width,
+        tokens: plan.length, y[rows: o..<o &+ 4], &watch)
+      prefix = UnsafePointer(running)
+      t &+= 4
+      o &+= 4
+      continue
+    }
     let end = min(plan.last(o), x.rows &- 1)
     let divisor = Lanes(repeating: Float(end &- max(first, 0) &+ 1))
     let hasSuffix = first < lower && lower > 0
     let suffix = kept.suffix(hasSuffix ? first &- previous : 0)
     let target = y.row(o)
+    o &+= 1
     while t < end {
       t &+= 1
-      let weight = weight(fold, plan, t, outputs: y.rows)
+      if F.isForNumbers { see(x.row(t), count: count, &watch) }
+      let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
       @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
       @inline(__always) func join(_ p: Lanes, _ x: Lanes) -> Lanes { F.join(p, term(x)) }
       if F.isSum && t == chunkEnd {
-        addChunk(fold, prefix, to: kept.total, isFirst: !hasTotal, count: columns)
+        addChunk(fold, prefix, to: kept.total, isFirst: !hasTotal, count: count)
         hasTotal = true
         chunkEnd &+= Blocking.tokens
         if F.isWeighted {
-          map(x.row(t), into: running, count: columns, term)
+          map(x.row(t), into: running, count: count, term)
           prefix = UnsafePointer(running)
         } else {
           prefix = x.row(t)
@@ -253,14 +382,14 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
         // The usual step: the row joins the prefix, the prefix a suffix.
         let row = x.row(t)
         var j = 0
-        while j &+ 16 <= columns {
+        while j &+ 16 <= count {
           let p = join(Lanes(prefix + j), Lanes(row + j))
           p.store(running + j)
           F.finish(F.join(Lanes(suffix + j), p), divisor).store(target + j)
           j &+= 16
         }
-        if j < columns {
-          let rest = columns &- j
+        if j < count {
+          let rest = count &- j
           let p = join(
             Lanes(prefix + j, count: rest, fill: 0), Lanes(row + j, count: rest, fill: 0))
           p.store(running + j, count: rest)
@@ -271,7 +400,7 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
         // Done: written with the row.
         t = end &+ 1
       } else {
-        map(prefix, x.row(t), into: running, count: columns, join)
+        map(prefix, x.row(t), into: running, count: count, join)
         prefix = UnsafePointer(running)
       }
     }
@@ -285,30 +414,31 @@ private func sweepDown<F: WindowFold, P: BlockPlan>(
     }
     switch (hasSuffix, F.isSum && hasTotal) {
     case (true, true):
-      map(suffix, kept.total, prefix, into: target, count: columns, three)
-    case (true, false): map(suffix, prefix, into: target, count: columns, two)
-    case (false, true): map(kept.total, prefix, into: target, count: columns, two)
+      map(suffix, kept.total, prefix, into: target, count: count, three)
+    case (true, false): map(suffix, prefix, into: target, count: count, two)
+    case (false, true): map(kept.total, prefix, into: target, count: count, two)
     case (false, false):
-      finish(fold, prefix, into: target, count: columns, tokens: end &- max(first, 0) &+ 1)
+      finish(fold, prefix, into: target, count: count, tokens: end &- max(first, 0) &+ 1)
     }
   }
 }
 
 /// Suffixes of a block where outputs start.
-@inline(__always)
+@inline(never)
 private func sweepUp<F: WindowFold, P: BlockPlan>(
   _ fold: F.Type, _ x: MatrixView, _ plan: P, _ block: Range<Int>, _ outputs: Range<Int>,
-  _ y: MutableMatrixView, _ kept: KeptRows
+  _ y: MutableMatrixView, _ kept: KeptRows, _ watch: inout NaNWatch
 ) {
   guard !outputs.isEmpty else { return }
-  let columns = x.columns
+  let count = x.columns
   let running = kept.running
   var t = block.upperBound &- 1
+  if F.isForNumbers { see(x.row(t), count: count, &watch) }
   var suffix = x.row(t)
   if F.isWeighted {
-    let weight = weight(fold, plan, t, outputs: y.rows)
+    let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * weight }
-    map(x.row(t), into: running, count: columns, scaled)
+    map(x.row(t), into: running, count: count, scaled)
     suffix = UnsafePointer(running)
   }
   var chunkStart = block.upperBound &- Blocking.tokens
@@ -317,6 +447,20 @@ private func sweepUp<F: WindowFold, P: BlockPlan>(
   var o = outputs.upperBound
   @inline(__always) func same(_ x: Lanes) -> Lanes { x }
   while o > outputs.lowerBound {
+    // Four outputs that start with the next four rows, the chunk going on.
+    if plan.windows.stride == 1 && o &- 4 >= outputs.lowerBound && plan.first(o &- 1) == t &- 1
+      && !(F.isSum && (hasTotal || t &- 4 < chunkStart))
+    {
+      o &-= 4
+      t &-= 4
+      done = t
+      let slots = kept.suffix(t &- block.lowerBound)
+      joinFourUp(
+        fold, x[rows: t..<t &+ 4], weights: weights(fold, plan, t, outputs: y.rows), suffix,
+        into: slots, width: kept.width, &watch)
+      suffix = UnsafePointer(slots)
+      continue
+    }
     o &-= 1
     let first = plan.first(o)
     if first == done { continue }
@@ -324,27 +468,28 @@ private func sweepUp<F: WindowFold, P: BlockPlan>(
     let slot = kept.suffix(first &- block.lowerBound)
     while t > first {
       t &-= 1
-      let weight = weight(fold, plan, t, outputs: y.rows)
+      if F.isForNumbers { see(x.row(t), count: count, &watch) }
+      let weight = Lanes(repeating: weight(fold, plan, t, outputs: y.rows))
       @inline(__always) func term(_ x: Lanes) -> Lanes { F.isWeighted ? x * weight : x }
       @inline(__always) func join(_ x: Lanes, _ s: Lanes) -> Lanes { F.join(term(x), s) }
       if F.isSum && t < chunkStart {
-        addChunk(fold, suffix, to: kept.total, isFirst: !hasTotal, count: columns)
+        addChunk(fold, suffix, to: kept.total, isFirst: !hasTotal, count: count)
         hasTotal = true
         chunkStart &-= Blocking.tokens
-        map(x.row(t), into: running, count: columns, term)
+        map(x.row(t), into: running, count: count, term)
         suffix = UnsafePointer(running)
       } else {
         // The suffix stays where it is wanted next, unless chunks are still to be added.
         let target = F.isSum && hasTotal ? running : slot
-        map(x.row(t), suffix, into: target, count: columns, join)
+        map(x.row(t), suffix, into: target, count: count, join)
         suffix = UnsafePointer(target)
       }
     }
     if F.isSum && hasTotal {
       @inline(__always) func plus(_ s: Lanes, _ total: Lanes) -> Lanes { F.join(s, total) }
-      map(suffix, kept.total, into: slot, count: columns, plus)
+      map(suffix, kept.total, into: slot, count: count, plus)
     } else if suffix != UnsafePointer(slot) {
-      map(suffix, into: slot, count: columns, same)
+      map(suffix, into: slot, count: count, same)
     }
   }
 }
@@ -364,40 +509,15 @@ private func addChunk<F: WindowFold>(
   }
 }
 
-/// Values and the tokens they come from, sixteen columns.
-private struct Candidate {
-  var value: Lanes
-  var token: SIMD16<Int32>
-
-  @inline(__always)
-  init(_ value: Lanes, _ token: SIMD16<Int32>) {
-    self.value = value
-    self.token = token
-  }
-
-  @inline(__always)
-  init(_ x: MatrixView, _ t: Int, at j: Int, count: Int) {
-    let p = x.row(t) + j
-    value = count == 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
-    token = SIMD16(repeating: Int32(truncatingIfNeeded: t))
-  }
-
-  /// The extreme of two; of equal ones, and of two NaN, the earlier.
-  @inline(__always)
-  func joined(_ isMaximum: Bool, before later: Candidate) -> Candidate {
-    let isBetter = isMaximum ? later.value .> value : later.value .< value
-    let isFirstNaN = (later.value .!= later.value) .& (value .== value)
-    let replaced = isBetter .| isFirstNaN
-    return Candidate(
-      value.replacing(with: later.value, where: replaced),
-      token.replacing(with: later.token, where: replaced))
-  }
-}
-
 /// `dx[t] = Σ dy[i]` over the windows i whose first extreme token is t.
 ///
 /// The gradient of ``poolBlocks(_:_:windows:into:scratch:)`` for maxima and minima, with its method:
-/// candidates in place of values.
+/// values and their tokens in place of values. Both ends of a window move on, so its first extreme
+/// token does too, and the windows of one token follow one another:
+///
+///     window           0  1  2  3  4  5  6
+///     extreme token    2  2  2  5  5  6  9       a column; the sum runs while the token stays, and is
+///     stored at               2     5  6  9      stored where it changes
 ///
 /// - Parameters:
 ///   - isMaximum: whether the extreme is the largest.
@@ -408,115 +528,190 @@ private struct Candidate {
 ///   - scratch: ``WindowKernels/choiceScratch(rows:length:columns:)`` elements.
 ///
 /// A token's sum is one chain from zero in the order of the windows. Of equal values the first token
-/// is chosen; NaN is the extreme. Cost: two reads of `x`, one from cache; an addition to memory for
-/// each element of `dy`.
+/// is chosen; NaN is the extreme. Cost: two reads of `x`, one from cache, one read of `dy`, one
+/// write; a store for each element of `x` that is an extreme.
 func chooseBlocks(
   isMaximum: Bool, _ x: MatrixView, windows: TokenWindows, upstream dy: MatrixView,
   into dx: MutableMatrixView, scratch: UnsafeMutablePointer<Float>
 ) {
   if isMaximum {
-    chooseSliding(true, x, windows, dy, dx, scratch)
+    chooseSliding(LargestFirst.self, x, windows, dy, dx, scratch)
   } else {
-    chooseSliding(false, x, windows, dy, dx, scratch)
+    chooseSliding(SmallestFirst.self, x, windows, dy, dx, scratch)
   }
 }
 
-@inline(__always)
-private func chooseSliding(
-  _ isMaximum: Bool, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
+private func chooseSliding<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ windows: TokenWindows, _ dy: MatrixView,
   _ dx: MutableMatrixView, _ scratch: UnsafeMutablePointer<Float>
 ) {
   let plan = PoolPlan(windows)
   let slots = min(x.rows, plan.length)
-  let passed = scratch + 2 &* slots &* ((x.columns &+ 15) & ~15)
+  let width = (x.columns &+ 15) & ~15
+  let runs = scratch + 2 &* slots &* width
+  var j = 0
+  while j < width {
+    unsafeBitCast(SIMD16<Int32>(repeating: -1), to: Lanes.self).store(runs + 2 &* j)
+    Lanes.zero.store(runs + (2 &* j &+ 16))
+    j &+= 16
+  }
   var next = 0
   var start = 0
-  var suffixStart = 0
+  var previous = 0
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: dy.rows)
-    // Here rather than before: the rows are in cache when they are added to.
+    // Before a sum is stored in them.
     clear(dx, block)
-    var j = 0
+    j = 0
     while j < x.columns {
-      chooseBlock(
-        isMaximum, x, plan, block, steps, previous: suffixStart, dy, dx,
-        scratch + 2 &* j &* slots, passing: passed, at: j, count: min(16, x.columns &- j))
+      let count = min(16, x.columns &- j)
+      let suffixes = scratch + 2 &* j &* slots
+      let run = runs + 2 &* j
+      chooseDown(
+        order, x, plan, block, steps.prefixed, previous: previous, dy, dx, suffixes, run, at: j,
+        count: count)
+      keepSuffixes(order, x, plan, block, steps.suffixed, suffixes, at: j, count: count)
+      let ended = steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next)
+      chooseSuffixes(plan, block, ended, dy, dx, suffixes, run, at: j, count: count)
       j &+= 16
     }
     next = steps.next
-    suffixStart = block.lowerBound
+    previous = start
     start = block.upperBound
+  }
+  j = 0
+  while j < x.columns {
+    store(lanes: 0xFFFF, of: runs + 2 &* j, into: dx, at: j, count: min(16, x.columns &- j))
+    j &+= 16
   }
 }
 
-/// One block of rows and sixteen columns; each slot of scratch holds sixteen values and tokens.
+/// The sums that run in some of sixteen columns go to their tokens.
 ///
-/// The last slot passes tokens from lanes to addresses.
+/// `run` holds sixteen tokens, -1 where there is none, and their sums.
+private func store(
+  lanes: UInt32, of run: UnsafePointer<Float>, into dx: MutableMatrixView, at j: Int, count: Int
+) {
+  let target = dx.base + j
+  var rest = lanes & ((1 &<< UInt32(truncatingIfNeeded: count)) &- 1)
+  while rest != 0 {
+    let lane = rest.trailingZeroBitCount
+    rest &= rest &- 1
+    let token = Int(UnsafeRawPointer(run).load(fromByteOffset: lane &* 4, as: Int32.self))
+    if token >= 0 { target[token &* dx.rowStride &+ lane] = run[16 &+ lane] }
+  }
+}
+
+/// A window's gradient goes on with the sums that run, or ends them where the token is another.
 @inline(__always)
-private func chooseBlock(
-  _ isMaximum: Bool, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>,
-  _ steps: BlockSteps, previous: Int, _ dy: MatrixView, _ dx: MutableMatrixView,
-  _ suffixes: UnsafeMutablePointer<Float>, passing passed: UnsafeMutablePointer<Float>, at j: Int,
+private func addToRun(
+  _ token: SIMD16<Int32>, _ gradient: Lanes, _ runToken: inout SIMD16<Int32>, _ sum: inout Lanes,
+  _ run: UnsafeMutablePointer<Float>, _ dx: MutableMatrixView, at j: Int, count: Int
+) {
+  let isNew = token .!= runToken
+  if (token ^ runToken).hasNonzeroLane {
+    unsafeBitCast(runToken, to: Lanes.self).store(run)
+    sum.store(run + 16)
+    let powers = SIMD16<Int32>(
+      1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+    let lanes = SIMD16<Int32>.zero.replacing(with: powers, where: isNew).wrappedSum()
+    store(lanes: UInt32(bitPattern: lanes), of: run, into: dx, at: j, count: count)
+    sum.replace(with: Lanes.zero, where: isNew)
+    runToken = token
+  }
+  sum += gradient
+}
+
+/// Tokens in the form in which scratch holds them.
+@inline(__always)
+private func tokens(_ p: UnsafePointer<Float>) -> SIMD16<Int32> {
+  unsafeBitCast(Lanes(p), to: SIMD16<Int32>.self)
+}
+
+/// Windows that end in a block and start with it or before; sixteen columns.
+///
+/// Each slot of `suffixes` holds sixteen values and tokens, `run` tokens and sums.
+private func chooseDown<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>,
+  previous: Int, _ dy: MatrixView, _ dx: MutableMatrixView,
+  _ suffixes: UnsafeMutablePointer<Float>, _ run: UnsafeMutablePointer<Float>, at j: Int,
   count: Int
 ) {
-  let last = x.rows &- 1
+  guard !outputs.isEmpty else { return }
   let lower = block.lowerBound
-  @inline(__always) func row(_ t: Int) -> Candidate { Candidate(x, t, at: j, count: count) }
-  @inline(__always) func kept(_ slot: Int) -> Candidate {
-    let p = suffixes + slot &* 32
-    return Candidate(Lanes(p), unsafeBitCast(Lanes(p + 16), to: SIMD16<Int32>.self))
-  }
-  @inline(__always) func add(_ best: Candidate, _ o: Int) {
-    unsafeBitCast(best.token, to: Lanes.self).store(passed)
-    let tokens = UnsafeRawPointer(passed)
-    let source = dy.row(o) + j
-    let target = dx.base + j
-    var lane = 0
-    while lane < count {
-      let token = Int(tokens.load(fromByteOffset: lane &* 4, as: Int32.self))
-      target[token &* dx.rowStride &+ lane] += source[lane]
-      lane &+= 1
+  var runToken = tokens(run)
+  var sum = Lanes(run + 16)
+  var t = lower
+  var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
+  var prefix = columns(x.row(t), at: j, count: count)
+  var prefixToken = number
+  var o = outputs.lowerBound
+  while o < outputs.upperBound {
+    let first = plan.first(o)
+    let end = min(plan.last(o), x.rows &- 1)
+    while t < end {
+      t &+= 1
+      number &+= 1
+      takeExtreme(order, columns(x.row(t), at: j, count: count), number, &prefix, &prefixToken)
     }
-  }
-
-  var o = steps.prefixed.lowerBound
-  if o < steps.prefixed.upperBound {
-    var t = lower
-    var prefix = row(t)
-    while o < steps.prefixed.upperBound {
-      let first = plan.first(o)
-      let end = min(plan.last(o), last)
-      while t < end {
-        t &+= 1
-        prefix = prefix.joined(isMaximum, before: row(t))
-      }
-      if first < lower && lower > 0 {
-        add(kept(first &- previous).joined(isMaximum, before: prefix), o)
-      } else {
-        add(prefix, o)
-      }
-      o &+= 1
+    var token = prefixToken
+    if first < lower && lower > 0 {
+      let p = suffixes + (first &- previous) &* 32
+      var best = Lanes(p)
+      token = tokens(p + 16)
+      takeExtreme(order, prefix, prefixToken, &best, &token)
     }
+    addToRun(
+      token, columns(dy.row(o), at: j, count: count), &runToken, &sum, run, dx, at: j, count: count)
+    o &+= 1
   }
+  unsafeBitCast(runToken, to: Lanes.self).store(run)
+  sum.store(run + 16)
+}
 
-  guard steps.suffixed.lowerBound < steps.suffixed.upperBound else { return }
-  o = steps.suffixed.upperBound
+/// The extremes from the rows of a block where windows start to its end.
+private func keepSuffixes<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>,
+  _ suffixes: UnsafeMutablePointer<Float>, at j: Int, count: Int
+) {
+  guard !outputs.isEmpty else { return }
   var t = block.upperBound &- 1
-  var suffix = row(t)
-  while o > steps.suffixed.lowerBound {
+  var number = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: t))
+  var suffix = columns(x.row(t), at: j, count: count)
+  var suffixToken = number
+  var o = outputs.upperBound
+  while o > outputs.lowerBound {
     o &-= 1
     let first = plan.first(o)
     while t > first {
       t &-= 1
-      suffix = row(t).joined(isMaximum, before: suffix)
+      number &-= 1
+      let later = suffix
+      let laterToken = suffixToken
+      suffix = columns(x.row(t), at: j, count: count)
+      suffixToken = number
+      takeExtreme(order, later, laterToken, &suffix, &suffixToken)
     }
-    let p = suffixes + (first &- lower) &* 32
-    suffix.value.store(p)
-    unsafeBitCast(suffix.token, to: Lanes.self).store(p + 16)
+    let p = suffixes + (first &- block.lowerBound) &* 32
+    suffix.store(p)
+    unsafeBitCast(suffixToken, to: Lanes.self).store(p + 16)
   }
-  while o < steps.next {
-    add(kept(plan.first(o) &- lower), o)
-    o &+= 1
+}
+
+/// Windows that are a suffix of a block alone.
+private func chooseSuffixes(
+  _ plan: PoolPlan, _ block: Range<Int>, _ outputs: Range<Int>, _ dy: MatrixView,
+  _ dx: MutableMatrixView, _ suffixes: UnsafeMutablePointer<Float>,
+  _ run: UnsafeMutablePointer<Float>, at j: Int, count: Int
+) {
+  var runToken = tokens(run)
+  var sum = Lanes(run + 16)
+  for o in outputs {
+    let token = tokens(suffixes + (plan.first(o) &- block.lowerBound) &* 32 + 16)
+    addToRun(
+      token, columns(dy.row(o), at: j, count: count), &runToken, &sum, run, dx, at: j, count: count)
   }
+  unsafeBitCast(runToken, to: Lanes.self).store(run)
+  sum.store(run + 16)
 }

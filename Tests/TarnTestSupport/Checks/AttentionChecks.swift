@@ -160,26 +160,29 @@ private func attentionKernelMeetsBoundAndContract(
     for (m, n) in counts {
       number += 1
       let f = number % 3 == 0 ? sizes[number % sizes.count] : e
+      let heads = number % 5 == 0 ? 3 : 1
       let input = AttentionInput(
-        [m], [n], e: e, f: f, scale: number % 2 == 0 ? nil : 0.25, growth: 3,
+        [m], [n], heads: heads, e: e, f: f, scale: number % 2 == 0 ? nil : 0.25, growth: 3,
         seed: UInt64(number))
-      var head = input.head(0, of: 0)
       // Rising numbers of keys, none for the first query of some.
       let seen = number % 4 == 0 ? (0..<m).map { n * ($0 + number / 4 % 2) / max(1, m) } : nil
-      if let seen { head.seen = seen.map { Array(0..<$0) } }
-      let q = GuardedMatrix(rows: m, columns: e, gap: number % 3, at: placement(number), input.q)
+      let q = GuardedMatrix(
+        rows: m, columns: heads * e, gap: number % 3, at: placement(number), input.q)
       let k = GuardedMatrix(
-        rows: n, columns: e, gap: number % 4, at: placement(number + 1), input.k)
+        rows: n, columns: heads * e, gap: number % 4, at: placement(number + 1), input.k)
       let v = GuardedMatrix(
-        rows: n, columns: f, gap: number % 2, at: placement(number + 2), input.v)
-      let y = GuardedMatrix(rows: m, columns: f, gap: number % 3, at: placement(number + 1))
+        rows: n, columns: heads * f, gap: number % 2, at: placement(number + 2), input.v)
+      let y = GuardedMatrix(
+        rows: m, columns: heads * f, gap: number % 3, at: placement(number + 1))
       let scratch = GuardedMatrix(
-        rows: 1, columns: AttentionBlocking.scratch(queries: m, headSize: e, valueSize: f),
+        rows: 1,
+        columns: AttentionBlocking.scratch(
+          heads: heads, queries: m, headSize: e, valueSize: f),
         at: placement(number))
       let scale = input.scale ?? 1 / Float(e).squareRoot()
       func run(_ seen: UnsafePointer<Int>?) {
         execution.table.attention.attend(
-          q.view, k.view, v.view, nil, n, seen, scale * 0x1.715476p+0, y.target,
+          q.view, k.view, v.view, heads, nil, n, seen, scale * 0x1.715476p+0, y.target,
           scratch.target.base)
       }
       if let seen {
@@ -190,11 +193,21 @@ private func attentionKernelMeetsBoundAndContract(
       let label = "\(input.label) seen \(seen ?? [n]) \(execution.label)"
       report.expectIntact(y, label)
       report.expectIntact(scratch, "\(label), scratch")
-      let exact = attentionOracle(head)
-      report.expectWithin(
-        y.elements, exact.values.flatMap { $0 }, tolerance: exact.tolerances.flatMap { $0 }, label)
-      report.expectSameBits(
-        y.elements, execution.model.attention(head).flatMap { $0 }, "\(label), contract")
+      for h in 0..<heads {
+        var head = input.head(h, of: 0)
+        if let seen { head.seen = seen.map { Array(0..<$0) } }
+        let exact = attentionOracle(head)
+        let elements = y.elements
+        let found = (0..<m).flatMap { i in
+          let start = (i * heads + h) * f
+          return elements[start..<start + f]
+        }
+        report.expectWithin(
+          found, exact.values.flatMap { $0 }, tolerance: exact.tolerances.flatMap { $0 },
+          "\(label) head \(h)")
+        report.expectSameBits(
+          found, execution.model.attention(head).flatMap { $0 }, "\(label) head \(h), contract")
+      }
     }
   }
 }

@@ -11,6 +11,7 @@ let fourierChecks: [KernelCheck] = [
   KernelCheck("fourier, directions", fourierInverseIsTheConjugate),
   KernelCheck("fourier, column alone", fourierColumnsAreIndependent),
   KernelCheck("fourier mix", fourierMixMeetsBoundAndContract),
+  KernelCheck("fourier mix, divided", dividedFourierMixMeetsBoundAndContract),
   KernelCheck("fourier mix, long", longFourierMixMeetsTheBound),
   KernelCheck("fourier mix, batch", fourierMixOfABatchIsEachAlone),
   KernelCheck("fourier mix, gradient", fourierMixIsItsOwnTranspose),
@@ -46,6 +47,11 @@ private func fourierOraclesAgree(
   }
 }
 
+private func scratchCount(_ plan: FourierPlanView) -> Int {
+  FourierPlanView.scratchCount(
+    innerLength: plan.innerLength, isConvolution: plan.chirp != nil)
+}
+
 /// Columns of a transform on guarded memory; one result for each column and part.
 private func transformed(
   _ real: [Float], _ imaginary: [Float], columns: Int, _ plan: FourierPlan, number: Int,
@@ -57,9 +63,8 @@ private func transformed(
   let im = GuardedMatrix(
     rows: n, columns: columns, gap: number % 2, at: placement(number + 1), imaginary)
   plan.withView { plan in
-    let count = FourierPlanView.workspaceCount(
-      strips: (columns + 15) / 16, innerLength: plan.innerLength,
-      isConvolution: plan.chirp != nil)
+    let count =
+      (columns + 15) / 16 * FourierPlanView.stripStride(length: n) + scratchCount(plan)
     let workspace = GuardedMatrix(rows: 1, columns: count, at: placement(number + 2))
     execution.table.fourier.transform(re.target, im.target, plan, workspace.target.base)
     report.expectIntact(workspace, "fourier \(n) workspace \(execution.label)")
@@ -193,7 +198,7 @@ private func fourierColumnsAreIndependent(
   }
 }
 
-/// The two kernels one after the other on guarded memory.
+/// The kernels one after the other on guarded memory.
 private func mixed(
   _ x: [Float], rows n: Int, columns d: Int, number: Int, _ execution: Execution,
   _ report: inout CheckReport
@@ -203,29 +208,43 @@ private func mixed(
   let label = "fourierMix \(n)×\(d) \(execution.label)"
   let half = d / 2 + 1
   let source = GuardedMatrix(rows: n, columns: d, gap: number % 3, at: placement(number), x)
-  let u = GuardedMatrix(rows: half, columns: n, gap: number % 2, at: placement(number + 1))
+  let w = GuardedMatrix(
+    rows: n, columns: FourierPlanView.rowStride(columns: half) - 16, gap: 16,
+    at: placement(number + 1))
   let y = GuardedMatrix(rows: n, columns: d, gap: number % 4, at: placement(number + 2))
   let together = 32 * (1 + number % 3)
-  func workspace(_ plan: FourierPlanView) -> GuardedMatrix {
-    let count = FourierPlanView.workspaceCount(
-      strips: together / 32, innerLength: plan.innerLength, isConvolution: plan.chirp != nil)
-    return GuardedMatrix(rows: 1, columns: count, at: placement(number))
+  func withWorkspace(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+    let workspace = GuardedMatrix(rows: 1, columns: count, at: placement(number))
+    body(workspace.target.base)
+    report.expectIntact(workspace, "\(label), workspace")
   }
+  let kernels = execution.table.fourier
   tokens.withView { plan in
-    for first in stride(from: 0, to: half, by: together) {
-      let workspace = workspace(plan)
-      execution.table.fourier.mixTokens(
-        source.view, first..<min(half, first + together), plan, u.target, workspace.target.base)
-      report.expectIntact(workspace, "\(label), workspace")
+    for part in 0..<plan.outerLength {
+      for first in stride(from: 0, to: half, by: together) {
+        withWorkspace(scratchCount(plan)) {
+          kernels.mixTokens(
+            source.view, part, first..<min(half, first + together), plan, w.target, $0)
+        }
+      }
     }
-  }
-  report.expectIntact(u, "\(label), u")
-  columns.withView { plan in
-    for first in stride(from: 0, to: n / 2 + 1, by: together) {
-      let workspace = workspace(plan)
-      execution.table.fourier.mixHidden(
-        u.view, first..<min(n / 2 + 1, first + together), plan, y.target, workspace.target.base)
-      report.expectIntact(workspace, "\(label), workspace")
+    report.expectIntact(w, "\(label), w")
+    columns.withView { rowPlan in
+      let count = FourierPlanView.stripStride(length: d) + scratchCount(rowPlan)
+      if plan.outerLevels == 0 {
+        for first in stride(from: 0, to: n / 2 + 1, by: together) {
+          withWorkspace(count) {
+            kernels.mixHidden(
+              w.view, first..<min(n / 2 + 1, first + together), rowPlan, y.target, $0)
+          }
+        }
+      } else {
+        for remainder in 0...n / plan.outerLength / 2 {
+          withWorkspace(count + 2 * plan.outerLength * w.view.rowStride) {
+            kernels.mixRemainder(w.view, remainder, plan, rowPlan, y.target, $0)
+          }
+        }
+      }
     }
   }
   report.expectIntact(y, label)
@@ -259,10 +278,33 @@ private func fourierMixMeetsBoundAndContract(
   }
 }
 
+/// Plans that are divided: remainder 0 with half of its rows and one, an even and an odd number of
+/// remainders, so with and without one that is its own mirror image; radices 2 to 7 inside.
+private func dividedFourierMixMeetsBoundAndContract(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  let sizes = [(2048, 33), (2240, 6), (3200, 16), (4096, 5)]
+  for (number, (n, d)) in (size == .quick ? Array(sizes.prefix(2)) : sizes).enumerated() {
+    var random = SplitMix64(seed: UInt64(n))
+    let x = random.floats(n * d)
+    let label = "fourierMix \(n)×\(d) seed \(n) \(execution.label)"
+    let (tokens, columns) = try (FourierPlan(length: n), FourierPlan(length: d))
+    report.expect(tokens.outerLevels > 0, "\(label): is not divided")
+    let found = try mixed(x, rows: n, columns: d, number: number, execution, &report)
+    let exact = fourierMixOracle(x.map(Double.init), rows: n, columns: d)
+    let bound = fourierMixErrorBound(tokens, columns) * norm(exact)
+    let error = norm(zip(found, exact).map { Double($0) - $1 })
+    report.expect(error <= bound, "\(label): error \(error), expected \(bound)")
+    report.expectSameBits(
+      found, execution.model.fourierMix(x, rows: n, columns: d, tokens, columns),
+      "\(label), contract")
+  }
+}
+
 private func longFourierMixMeetsTheBound(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) throws {
-  for (n, d) in size == .quick ? [(256, 48)] : [(512, 768), (509, 48), (2048, 40), (4096, 33)] {
+  for (n, d) in size == .quick ? [(256, 48)] : [(512, 768), (509, 48), (3072, 40), (4096, 33)] {
     var random = SplitMix64(seed: UInt64(n))
     let x = try Matrix(rows: n, columns: d, random.floats(n * d))
     var y = try Matrix(rows: n, columns: d)
@@ -427,5 +469,9 @@ func fourierBattery(on execution: Execution) throws -> [BatteryResult] {
     try fourierMix(x, over: sequences, into: &y, on: execution)
     results.append(BatteryResult(name: "fourierMix \(d)", elements: y.elements))
   }
+  let x = try Matrix(rows: 2048, columns: 37, random.floats(2048 * 37))
+  var y = x
+  try fourierMix(x, over: Ragged(lengths: [2048]), into: &y, on: execution)
+  results.append(BatteryResult(name: "fourierMix, divided", elements: y.elements))
   return results
 }

@@ -9,6 +9,10 @@ public enum CheckSize: Sendable {
   case quick
   /// All sizes.
   case full
+
+  /// All sizes, unless `TARN_TEST_QUICK=1` asks for few.
+  public static let requested: CheckSize =
+    environmentVariable("TARN_TEST_QUICK") == "1" ? .quick : .full
 }
 
 /// One check: a name, and what it does with kernels and threads.

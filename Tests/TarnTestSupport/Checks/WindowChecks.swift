@@ -277,16 +277,22 @@ private func slidingGradientsMeetTheirBounds(
                 upstream.view, windows, reduction == .mean, dx.target, scratch.target.base)
             case (false, true):
               kernels.chooseAlone(
-                reduction == .maximum, source.view, windows, false, upstream.view, dx.target)
+                reduction == .maximum, source.view, windows, upstream.view, dx.target)
             case (false, false):
-              let alone = GuardedMatrix(rows: n, columns: columns)
-              kernels.chooseAlone(
-                reduction == .maximum, source.view, windows, true, upstream.view, alone.target)
-              report.expectIntact(alone, "\(label), alone")
+              let short = GuardedMatrix(rows: n, columns: columns)
+              let tokens = GuardedMatrix(
+                rows: 1,
+                columns: WindowKernels.shortChoiceScratch(
+                  length: windows.length, columns: columns))
+              kernels.chooseShort(
+                reduction == .maximum, source.view, windows, upstream.view, short.target,
+                tokens.target.base)
+              report.expectIntact(short, "\(label), short")
+              report.expectIntact(tokens, "\(label), short, scratch")
               kernels.chooseBlocks(
                 reduction == .maximum, source.view, windows, upstream.view, dx.target,
                 scratch.target.base)
-              report.expectSameBits(dx.elements, alone.elements, "\(label), alone")
+              report.expectSameBits(dx.elements, short.elements, "\(label), short")
             }
             report.expectIntact(dx, label)
             report.expectIntact(scratch, "\(label), scratch")

@@ -67,13 +67,27 @@ public struct ContractModel: Sendable {
     return x.indices.map { multiplyAdd((x[$0] - mean) * rstd, gain[$0], bias[$0]) }
   }
 
-  /// Softmax of one row, given the exponential that the kernels use; a subnormal one counts as 0.
-  public func softmax(_ x: [Float], scale: Float, exp: ([Float]) -> [Float]) -> [Float] {
-    let scaled = x.map { $0 * scale }
-    let top = scaled.contains { $0.isNaN } ? .nan : scaled.max() ?? -.infinity
-    let terms = exp(scaled.map { $0 - top }).map { $0.isSubnormal ? 0 : $0 }
-    let total = sum(terms)
-    return terms.map { $0 / total }
+  /// Softmax of one row: powers of two of (x - m)·(s·log₂ e), times the reciprocal of their sum.
+  public func softmax(_ x: [Float], scale: Float) -> [Float] {
+    let ordered = x.filter { !$0.isNaN }
+    let m = (scale.sign == .minus ? ordered.min() : ordered.max()) ?? 0
+    let factor = scale * 0x1.715476p+0
+    let terms = x.map { powerOfTwo(($0 - m) * factor) }
+    let norm = 1 / sum(terms)
+    return terms.map { $0 * norm }
+  }
+
+  /// 2^x for x ≤ 0; 0 below −126.5.
+  private func powerOfTwo(_ x: Float) -> Float {
+    if x.isNaN { return x }
+    let clamped = max(x, -127)
+    let n = clamped.rounded(.toNearestOrEven)
+    let r = clamped - n
+    var p: Float = 0x1.5bda5cp-10
+    for c: Float in [0x1.3ce8aep-7, 0x1.c6b6d8p-5, 0x1.ebf9c2p-3, 0x1.62e42ap-1, 1] {
+      p = multiplyAdd(p, r, c)
+    }
+    return n == -127 ? 0 : p * Float(sign: .plus, exponent: Int(n), significand: 1)
   }
 
   /// The mean of the kept rows of one sequence: chains over chunks of 256, chunk sums in order.

@@ -244,15 +244,21 @@ extension ContractModel {
       (0..<n).map { p in x[(n - p) % n * d + q] + x[p * d + (d - q) % d] }
     }
     let u = hartley(folded, tokens, scale: 0.25)
-    let rows = hartley(
-      (0...n / 2).map { j in
-        (0..<d).map { q in q < half ? u[q][j] : u[d - q][(n - j) % n] }
-      }, columns, scale: 0.5)
+    // Rows that are transformed together: all, or those behind one remainder of a divided plan.
+    let m = tokens.outerLevels == 0 ? n : tokens.outerLength
     var y = [Float](repeating: 0, count: n * d)
-    for j in 0...n / 2 {
-      for k in 0..<d {
-        y[j * d + k] = rows[j][k]
-        if j > 0, n - j > j { y[(n - j) * d + (d - k) % d] = rows[j][k] }
+    for remainder in 0...n / m / 2 {
+      let group = stride(from: remainder, to: n, by: n / m)
+        .filter { 2 * remainder != n / m && remainder > 0 || 2 * $0 <= n }
+      let rows = hartley(
+        group.map { j in
+          (0..<d).map { q in q < half ? u[q][j] : u[d - q][(n - j) % n] }
+        }, columns, scale: 0.5)
+      for (j, row) in zip(group, rows) {
+        for k in 0..<d {
+          y[j * d + k] = row[k]
+          if j > 0, 2 * j != n { y[(n - j) * d + (d - k) % d] = row[k] }
+        }
       }
     }
     return y
