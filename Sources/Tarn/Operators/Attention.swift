@@ -47,7 +47,7 @@ public enum AttentionMask: Sendable, Equatable {
 ///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4928` floats, for at most 16 queries the
 ///   first term for each head; and an integer for each query with a causal mask, for each key with flags.
 ///
-/// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 11⌈n/256⌉ + 20) · 2⁻²⁴ · Σ p|v|`
+/// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 13⌈n/256⌉ + 22) · 2⁻²⁴ · Σ p|v|`
 /// of the exact value to first order, for n keys (`attentionOracle`). Weights below 2^-126.5 of the
 /// largest are 0.
 ///
@@ -85,7 +85,7 @@ public func attention(
               let (task, h) = (tasks[i / groups], i % groups * group)
               let end = min(h + group, heads)
               let piece = plan.pieces[task.piece]
-              unsafe withScratch(scratchCount) { scratch in
+              unsafe withScratch(Float.self, scratchCount) { scratch in
                 // SAFETY: the plan's ranges lie within the matrices, whose shapes were checked; kept
                 // and seen hold numbers below the piece's keys. Tasks write different rows or
                 // columns of y, which shares no memory with the others, being uniquely referenced.

@@ -410,19 +410,6 @@ private struct AttentionCall {
   }
 }
 
-/// 2^x for x ≤ 0, or 0 below -126.5.
-///
-/// 0 for -∞ as well; NaN passes.
-///
-/// A result that is not 0 is within 1.1 ulp (or 2⁻¹⁴⁹ where it is denormal).
-@inline(__always)
-func exp2NonPositive(_ x: Lanes) -> Lanes {
-  let x = x.atLeast(-127)
-  let shift = Lanes.broadcast(roundingShift)
-  let shifted = x + shift
-  return exp2OfReduced(x - (shifted - shift)) * powerOfTwo(shifted)
-}
-
 /// The lane-wise larger value; NaN in x counts as nothing.
 @inline(__always)
 private func larger(_ m: Lanes, _ x: Lanes) -> Lanes { m.replacing(with: x, where: x .> m) }

@@ -40,7 +40,7 @@ public struct AttentionHead: Sendable {
 ///
 /// The tolerance is the error of online softmax to first order, ε the unit roundoff. A score
 /// is off by `δ = (e + 9) ε · scale · max Σ|q||k|`: e for the chain, 5 for factor and scaled query, 4
-/// for two differences to running maxima. A weight also by 3 ε for its exponential, and by 5 ε for
+/// for two differences to running maxima. A weight also by 4 ε for its exponential, and by 6 ε for
 /// each block in which it is rescaled: exponential, product, sum. That counts twice, for Σ p v and for Σ p, which
 /// also add up: min(n, 256) in a block's chain, and 14 for the sixteen lanes, join and division.
 /// Exponentials below 2^-126.5 are 0.
@@ -85,7 +85,7 @@ public func attentionOracle(
     let n = Double(seen.count)
     let blocks = (n / 256).rounded(.up)
     let relative =
-      2 * Double(q.count + 9) * magnitude + 2 * (3 + 5 * blocks) + min(n, 256) + blocks + 14
+      2 * Double(q.count + 9) * magnitude + 2 * (4 + 6 * blocks) + min(n, 256) + blocks + 14
     values.append(y)
     probabilities.append(row)
     tolerances.append(reach.map { relative * unitRoundoff * $0 + n * largest * 0x1p-120 })
@@ -94,21 +94,6 @@ public func attentionOracle(
 }
 
 extension ContractModel {
-  /// 2^x for x ≤ 0, as attention takes it.
-  func exp2NonPositive(_ x: Float) -> Float {
-    let x = x < -127 ? -127 : x
-    let shift: Float = 12_583_039
-    let shifted = x + shift
-    let r = x - (shifted - shift)
-    var p: Float = 0x1.416b80p-13
-    for next: Float in [
-      0x1.5f0838p-10, 0x1.3b2de0p-7, 0x1.c6af7cp-5, 0x1.ebfbdcp-3, 0x1.62e430p-1, 1,
-    ] {
-      p = multiplyAdd(p, r, next)
-    }
-    return p * Float(bitPattern: shifted.bitPattern << 23)
-  }
-
   /// Attention of one head: chains in order of columns and keys, blocks of 256 seen keys in order,
   /// sixteen lanes of sums.
   public func attention(_ head: AttentionHead) -> [[Float]] {
@@ -133,8 +118,8 @@ extension ContractModel {
         let before = top
         for s in scores where s > top { top = s }
         let shift = top == -.infinity ? 0 : top
-        let a = exp2NonPositive(before - shift)
-        let p = scores.map { exp2NonPositive($0 - shift) }
+        let a = powerOfTwo(before - shift)
+        let p = scores.map { powerOfTwo($0 - shift) }
         var accumulators = [Float](repeating: 0, count: 64)
         for (j, value) in p.enumerated() { accumulators[j % 64] += value }
         for lane in 0..<16 {

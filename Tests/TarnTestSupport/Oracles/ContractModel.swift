@@ -78,7 +78,7 @@ public struct ContractModel: Sendable {
   }
 
   /// 2^x for x ≤ 0; 0 below −126.5.
-  private func powerOfTwo(_ x: Float) -> Float {
+  func powerOfTwo(_ x: Float) -> Float {
     if x.isNaN { return x }
     let clamped = max(x, -127)
     let n = clamped.rounded(.toNearestOrEven)
