@@ -26,7 +26,7 @@ func scalingPicture(_ results: BenchmarkResults) -> String {
         title: "Time for a token against the length of the text: flat is linear time",
         subtitle: (layers.count == 1 ? layers.map { "\(fixed($0, 0)) layers, " }.joined() : "")
           + "float32, \(set), medians of the hidden states of one text",
-        xTitle: "n, tokens in the text", series: models,
+        xTitle: "n, tokens in the text", yTitle: "µs for a token", series: models,
         references: ScalingSeries.references(models)))
   }
   if !kernels.isEmpty || panels.isEmpty {
@@ -35,7 +35,7 @@ func scalingPicture(_ results: BenchmarkResults) -> String {
         title: "Time for a row against the number of rows: flat is linear time",
         subtitle: "float32, 768 columns, \(results.machine?.instructionSet.rawValue ?? ""), one "
           + "thread, medians; kernels rise where their rows outgrow a cache",
-        xTitle: "n, rows", series: kernels,
+        xTitle: "n, rows", yTitle: "µs for a row", series: kernels,
         references: kernels.first.map { [$0.quadratic(from: 0)] } ?? []))
   }
   var picture = SVG(
@@ -54,6 +54,7 @@ private struct ScalingPanel {
   var title: String
   var subtitle: String
   var xTitle: String
+  var yTitle: String
   var series: [ScalingSeries]
   var references: [ScalingSeries]
 
@@ -69,7 +70,7 @@ private struct ScalingPanel {
       frame: Box(x: 70, y: top + 64, width: 560, height: bottom - top - 64),
       xRange: LogRange(lengths, margin: 0.06),
       yRange: LogRange((series + references).flatMap(\.points).map(\.time), margin: 0.2))
-    axes.draw(&picture, xTitle: xTitle, yTitle: "µs for a token", xTicks: lengths)
+    axes.draw(&picture, xTitle: xTitle, yTitle: yTitle, xTicks: lengths)
     guard !series.isEmpty else {
       picture.text(
         "nothing measured at two lengths", x: 350, y: top + 280, size: 14, Ink.quiet,
