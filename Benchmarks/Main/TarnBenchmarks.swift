@@ -19,18 +19,24 @@ struct TarnBenchmarks {
     TarnBenchmarks kernels           row and pooling kernels: share of bandwidth or peak
     TarnBenchmarks attention         softmax attention: share of the peak, one and two threads
     TarnBenchmarks fusion            chains of operations pass by pass, and joined
-    TarnBenchmarks ponet             PoNet-base over n = 512 ... 16384, one and two threads
+    TarnBenchmarks models            BERT-base, FNet-base and PoNet-base over n = 128 ... 16384, one and
+                                     two threads: time and memory
+    TarnBenchmarks models --model DIR   a checkpoint in place of them
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
     TarnBenchmarks all               everything
 
       --quick          small sizes: checks that everything runs, not how fast
-      --layers N       layers of PoNet-base instead of 12 (ponet, memory)
+      --layers N       layers of models with random weights instead of 12 (models, memory)
+      --model DIR      a checkpoint directory (models)
+      --lengths N,...  tokens of a text (models)
+      --batch N,...    texts in one call, 1 without it (models)
       --blas [NAME=VALUE,...:]PATH   a library with cblas_sgemm or dnnl_sgemm; the variables are
                       set while it is loaded; may be repeated (matmul, rivals)
       --form FORM     ahead: weights packed ahead (without it); inside: A·B, packed inside the call;
                       transposed: A·Bᵀ, packed inside the call (rivals)
-      --threads N     threads, 1 without it (rivals)
-      --rounds N      interleaved repetitions, 9 without it (matmul, rivals, kernels)
+      --threads N     threads, 1 without it (rivals); one number of threads only (models)
+      --rounds N      interleaved repetitions: 9 without it (matmul, rivals, kernels), or 3 or 5
+                      (models)
       --isa NAME      only that instruction set
       --filter TEXT   only rows whose name contains it
       --json FILE      the rows as JSON, Google-Benchmark field names
@@ -38,14 +44,13 @@ struct TarnBenchmarks {
       --help
 
     Results are compared with references before they are timed. Repetitions are interleaved, the
-    median is printed. TARN_ISA and TARN_NUM_THREADS hold for ponet and memory.
+    median is printed. TARN_ISA and TARN_NUM_THREADS hold for memory, the
+    first for models too.
     """
 
   static let measurements: [String: [Measurement]] = [
     "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling],
-    "attention": [.attention], "fusion": [.fusion],
-    "ponet": [.models],
-    "memory": [.memory],
+    "attention": [.attention], "fusion": [.fusion], "models": [.models], "memory": [.memory],
     "all": [.matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .memory],
   ]
 
@@ -74,20 +79,26 @@ struct TarnBenchmarks {
           return usage("\(word) needs a number from 1")
         }
         if word == "--layers" { settings.layers = n }
-        if word == "--threads" { settings.threads = n }
-        if word == "--rounds" { settings.rounds = n }
+        if word == "--threads" { (settings.threads, settings.modelThreads) = (n, [n]) }
+        if word == "--rounds" { (settings.rounds, settings.modelRounds) = (n, n) }
+      case "--lengths", "--batch":
+        guard let list = words.popFirst().flatMap({ positiveNumbers($0) }) else {
+          return usage("\(word) needs numbers from 1, with commas between them")
+        }
+        if word == "--lengths" { settings.lengths = list } else { settings.batches = list }
       case "--form":
         guard let form = words.popFirst().flatMap({ ProductForm(rawValue: $0) }) else {
           return usage("--form needs ahead, inside or transposed")
         }
         settings.form = form
-      case "--blas", "--filter", "--json", "--svg", "--isa":
+      case "--blas", "--filter", "--json", "--svg", "--isa", "--model":
         guard let value = words.popFirst() else { return usage("\(word) needs a value") }
         switch word {
         case "--blas": settings.libraries.append(value)
         case "--filter": settings.filter = value
         case "--json": settings.jsonPath = value
         case "--svg": settings.svgPath = value
+        case "--model": settings.modelDirectory = value
         default:
           let set = try InstructionSet(name: value, source: "--isa")
           settings.instructionSets = [set]
@@ -99,6 +110,9 @@ struct TarnBenchmarks {
       }
     }
     guard !measurements.isEmpty else { return usage("nothing to measure") }
+    if settings.modelDirectory != nil, !measurements.contains(.models) {
+      return usage("--model needs models")
+    }
     let output = BenchmarkOutput(line: { print($0) }, progress: { _ in })
     try runBenchmarks(measurements, settings, output: output)
   }

@@ -41,6 +41,12 @@ func geometricMean(_ values: [Double]) -> Double {
 /// The logarithm to base ten.
 func decimalLogarithm(_ x: Double) -> Double { log10(x) }
 
+/// The logarithm to base two.
+func binaryLogarithm(_ x: Double) -> Double { log2(x) }
+
+/// x to the power y.
+func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
+
 /// The angle of a line, in degrees.
 func degrees(rise: Double, run: Double) -> Double { atan2(rise, run) * 180 / .pi }
 
@@ -104,12 +110,36 @@ struct InterleavedTimes {
 }
 
 /// The largest resident size of this process so far, in bytes; 0 where the system does not say.
-func peakResidentBytes() -> Int {
-  guard let status = readTextFile("/proc/self/status"),
-    let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-    let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-  else { return 0 }
-  return kilobytes * 1024
+func peakResidentBytes() -> Int { statusBytes("VmHWM") ?? 0 }
+
+/// The most memory that `body` has resident beside what was resident before it, in bytes.
+///
+/// Nil where the system cannot forget the largest size so far: Linux can, by a 5 in `clear_refs`.
+func peakMemory(_ body: () throws -> Void) rethrows -> Int? {
+  trimHeap()
+  guard (try? write("5", to: "/proc/self/clear_refs")) != nil, let before = statusBytes("VmRSS")
+  else {
+    try body()
+    return nil
+  }
+  try body()
+  return statusBytes("VmHWM").map { max(0, $0 - before) }
+}
+
+private func statusBytes(_ key: String) -> Int? {
+  readTextFile("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix(key + ":") }?
+    .split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+}
+
+/// Gives back what the C library keeps of memory that was freed.
+private func trimHeap() {
+  #if canImport(Glibc)
+    // SAFETY: glibc's own function of this signature; dlsym takes a terminated string.
+    if let symbol = unsafe dlsym(nil, "malloc_trim") {
+      let trim = unsafe unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)
+      _ = trim(0)
+    }
+  #endif
 }
 
 /// Lets other threads of the process come to rest.

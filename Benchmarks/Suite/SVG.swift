@@ -72,11 +72,33 @@ struct SVG {
         + (dash.map { " stroke-dasharray=\"\($0)\"" } ?? "") + "/>")
   }
 
-  /// A disc, or a ring if it is not filled.
-  mutating func mark(x: Double, y: Double, radius: Double, _ color: String, fill: String? = nil) {
-    elements.append(
-      "<circle cx=\"\(SVG.number(x))\" cy=\"\(SVG.number(y))\" r=\"\(SVG.number(radius))\" "
-        + "fill=\"\(fill ?? color)\" stroke=\"\(color)\" stroke-width=\"1.2\"/>")
+  /// What a mark looks like.
+  enum Shape {
+    case disc, square, triangle
+  }
+
+  /// A mark, or its outline if it is filled with another colour.
+  mutating func mark(
+    x: Double, y: Double, radius r: Double, _ color: String, fill: String? = nil,
+    shape: Shape = .disc
+  ) {
+    let ink =
+      "fill=\"\(fill ?? color)\" stroke=\"\(color)\" stroke-width=\"1.2\"/>"
+    let corners: [(Double, Double)]
+    switch shape {
+    case .disc:
+      elements.append(
+        "<circle cx=\"\(SVG.number(x))\" cy=\"\(SVG.number(y))\" r=\"\(SVG.number(r))\" " + ink)
+      return
+    // As large as the disc to the eye.
+    case .square:
+      let a = 0.9 * r
+      corners = [(x - a, y - a), (x + a, y - a), (x + a, y + a), (x - a, y + a)]
+    case .triangle:
+      corners = [(x - 1.2 * r, y + 0.85 * r), (x, y - 1.25 * r), (x + 1.2 * r, y + 0.85 * r)]
+    }
+    let points = corners.map { SVG.number($0.0) + "," + SVG.number($0.1) }
+    elements.append("<polygon points=\"\(points.joined(separator: " "))\" " + ink)
   }
 
   /// Text whose baseline starts, is centred or ends at a point.

@@ -16,7 +16,7 @@ package enum Measurement: String, CaseIterable, Sendable {
   case attention
   /// Chains of operations pass by pass, and joined.
   case fusion
-  /// PoNet-base over the length.
+  /// BERT, FNet and PoNet, or a checkpoint, over the length.
   case models
   /// PoNet-base: peak memory over the length.
   case memory
@@ -36,7 +36,7 @@ package enum ProductForm: String, Sendable {
 package struct BenchmarkSettings: Sendable {
   /// Small sizes, few repetitions.
   package var isQuick = false
-  /// Layers of PoNet-base.
+  /// Layers of models with random weights.
   package var layers = 12
   /// Where rows go as JSON.
   package var jsonPath: String?
@@ -50,6 +50,14 @@ package struct BenchmarkSettings: Sendable {
   package var threads = 1
   /// Threads of models, each count by itself.
   package var modelThreads = [1]
+  /// A checkpoint directory to time in place of models with random weights.
+  package var modelDirectory: String?
+  /// Tokens of the texts that models read; nil: 128, 256 … 16384.
+  package var lengths: [Int]?
+  /// Texts that models read in one call, each count by itself.
+  package var batches = [1]
+  /// Interleaved repetitions of models; nil: 3 or 5, as the length allows.
+  package var modelRounds: Int?
   /// Interleaved repetitions.
   package var rounds = 9
   /// Only rows whose name contains it.
@@ -69,6 +77,12 @@ package struct BenchmarkSettings: Sendable {
   }
 
   var roundCount: Int { isQuick ? min(rounds, 5) : rounds }
+}
+
+/// Numbers from 1 that stand between commas, each once, rising; nil for anything else.
+package func positiveNumbers(_ text: String) -> [Int]? {
+  let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+  return parts.allSatisfy { $0 > 0 } ? Set(parts).sorted() : nil
 }
 
 /// Where results and words about the progress go.
@@ -119,11 +133,14 @@ package func runBenchmarks(
   _ measurements: [Measurement], _ settings: BenchmarkSettings, output: BenchmarkOutput
 ) throws(BenchmarkError) {
   let pictures = settings.svgPath.map(picturePaths)
-  for path in [settings.jsonPath, pictures?.roofline, pictures?.scaling].compactMap({ $0 }) {
+  let hasRoofs = measurements.contains { [.rows, .pooling, .matmul].contains($0) }
+  let roofline = hasRoofs ? pictures?.roofline : nil
+  for path in [settings.jsonPath, roofline, pictures?.scaling].compactMap({ $0 }) {
     try checkWritable(path)
   }
   var results = BenchmarkResults()
   do {
+    if hasRoofs { try measureLimits(settings, output, &results) }
     try measure(measurements, settings, output, &results)
   } catch let error as BenchmarkError {
     throw error
@@ -133,13 +150,16 @@ package func runBenchmarks(
   if let filter = settings.filter, results.rows.isEmpty { throw .nothingIncluded(filter) }
   if let path = settings.jsonPath { try write(json(results), to: path) }
   if let pictures {
-    try write(rooflinePicture(results), to: pictures.roofline)
+    if let roofline { try write(rooflinePicture(results), to: roofline) }
     try write(scalingPicture(results), to: pictures.scaling)
-    output.line("pictures: \(pictures.roofline), \(pictures.scaling)")
+    let written = [roofline, pictures.scaling].compactMap { $0 }
+    output.line("pictures: " + written.joined(separator: ", "))
   }
 }
 
-/// The two files of `--svg FILE`: `FILE` without `.svg`, then `-roofline.svg` and `-scaling.svg`.
+/// The files of `--svg FILE`: `FILE` without `.svg`, then `-roofline.svg` and `-scaling.svg`.
+///
+/// Models and joined passes have no place in the first, which is not written for them alone.
 package func picturePaths(_ path: String) -> (roofline: String, scaling: String) {
   let stem = path.hasSuffix(".svg") ? String(path.dropLast(4)) : path
   return (stem + "-roofline.svg", stem + "-scaling.svg")
@@ -152,6 +172,18 @@ struct BenchmarkResults {
   var machine: MachineLimits?
 }
 
+private func measureLimits(
+  _ settings: BenchmarkSettings, _ output: BenchmarkOutput, _ results: inout BenchmarkResults
+) throws {
+  for set in settings.instructionSets {
+    output.progress("bandwidth and peak, \(set.rawValue)")
+    let limits = try MachineLimits(set, settings)
+    limits.show(output)
+    results.machine = limits
+    results.rows += limits.rows.filter { settings.includes($0.name) }
+  }
+}
+
 private func measure(
   _ measurements: [Measurement], _ settings: BenchmarkSettings, _ output: BenchmarkOutput,
   _ results: inout BenchmarkResults
@@ -159,20 +191,11 @@ private func measure(
   let groups = [KernelGroup.rows, .pooling].filter { group in
     measurements.contains { $0.rawValue == group.rawValue }
   }
-  if !groups.isEmpty || measurements.contains(.matmul) || settings.svgPath != nil {
-    for set in settings.instructionSets {
-      output.progress("bandwidth and peak, \(set.rawValue)")
-      let limits = try MachineLimits(set, settings)
-      limits.show(output)
-      results.machine = limits
-      results.rows += limits.rows.filter { settings.includes($0.name) }
-    }
-  }
   if !groups.isEmpty { results.rows += try benchmarkKernels(groups, settings, output) }
   if measurements.contains(.matmul) { results.rows += try benchmarkMatmul(settings, output) }
   if measurements.contains(.rivals) { results.rows += try benchmarkRivals(settings, output) }
   if measurements.contains(.attention) { results.rows += try benchmarkAttention(settings, output) }
   if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }
-  if measurements.contains(.models) { results.rows += try benchmarkPoNet(settings, output) }
+  if measurements.contains(.models) { results.rows += try benchmarkModels(settings, output) }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
 }

@@ -9,6 +9,7 @@ enum Bench {
     name: "bench", summary: "how fast kernels and models are, against what the machine allows",
     examples: [
       "tarn bench --quick", "tarn bench pooling --filter segment-max",
+      "tarn bench models --model DIR --lengths 128,512 --batch 1,32",
       "tarn bench all --json rows.json --svg bench.svg",
     ],
     operands: "[matmul|pooling|rows|attention|models|all]",
@@ -23,19 +24,24 @@ enum Bench {
         pooling    means, maxima, windows, top-k, Fourier transforms, global aggregation
         attention  softmax attention of 12 heads of 64, and its other forms
         matmul     products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
-        models     PoNet-base with random weights, hidden states of texts of growing length
+        models     BERT-base, FNet-base and PoNet-base with random weights, or a checkpoint: time and
+                   memory for the hidden states of texts of growing length, where PoNet passes BERT
         all        all of these; so does no word at all
 
-      Kernels run on one thread, attention and models on one and on --threads. Kernels are those of --isa. Without
-      --quick, kernels take 512, 4096 and 16384 rows of 768, and all of it some minutes.
+      Kernels run on one thread, attention and models on one and on --threads. Kernels are those of
+      --isa. Without --quick, kernels take 512, 4096 and 16384 rows of 768, texts have up to 16384
+      tokens, and all of it takes half an hour.
 
       --json FILE writes {"context":{...},"benchmarks":[...]} with the field names of Google
       Benchmark, times in nanoseconds (real_time is the median). --svg NAME.svg writes two pictures:
       NAME-roofline.svg, operations a byte against operations a second under the measured roofs, and
-      NAME-scaling.svg, time for a token against the length.
+      NAME-scaling.svg, time for a token against the length. Models alone have no roofline.
       """,
     options: [
       Option("--quick", "small sizes and few repetitions: under a minute"),
+      Option("--model", "DIR", "time this checkpoint instead of random weights, for models"),
+      Option("--lengths", "N,...", "tokens of a text, for models"),
+      Option("--batch", "N,...", "texts in one call, for models"),
       Option("--blas", "PATH", "a library with cblas_sgemm or dnnl_sgemm, for matmul"),
       Option("--filter", "TEXT", "only rows whose name contains it"),
       Option("--json", "FILE", "write the rows as JSON"),
@@ -56,7 +62,8 @@ enum Bench {
     guard let measured = measurements[name] else {
       throw .usage("found \"\(name)\", expected matmul, pooling, rows, attention, models or all")
     }
-    for option in ["--filter", "--json", "--svg", "--blas"] where arguments.values[option] == "" {
+    for option in ["--filter", "--json", "--svg", "--blas", "--model"]
+    where arguments.values[option] == "" {
       throw .usage("option \(option): found \"\", expected a value")
     }
     var settings = BenchmarkSettings()
@@ -68,6 +75,14 @@ enum Bench {
     settings.filter = arguments.values["--filter"]
     settings.jsonPath = arguments.values["--json"]
     settings.svgPath = arguments.values["--svg"]
+    for option in ["--model", "--lengths", "--batch"] where arguments.values[option] != nil {
+      guard measured.contains(.models) else {
+        throw .usage("option \(option): found \(name), expected models or all")
+      }
+    }
+    settings.modelDirectory = arguments.values["--model"]
+    settings.lengths = try numbers("--lengths", arguments)
+    settings.batches = try numbers("--batch", arguments) ?? settings.batches
     if let library = arguments.values["--blas"] {
       guard measured.contains(.matmul) else {
         throw .usage("option --blas: found \(name), expected matmul or all")
@@ -88,5 +103,16 @@ enum Bench {
       try runBenchmarks(measured, settings, output: output)
     }
     return true
+  }
+
+  private static func numbers(
+    _ option: String, _ arguments: Arguments
+  ) throws(ToolError) -> [Int]? {
+    guard let text = arguments.values[option] else { return nil }
+    guard let numbers = positiveNumbers(text) else {
+      throw .usage(
+        "option \(option): found \"\(text)\", expected integers of at least 1, as 128,512")
+    }
+    return numbers
   }
 }

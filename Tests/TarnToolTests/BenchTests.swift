@@ -23,6 +23,11 @@ struct BenchTests {
     (["bench", "--filter", ""], "option --filter: found \"\""),
     (["bench", "--quick=1"], "option --quick takes no value"),
     (["bench", "rows", "--blas", "libnone.so"], "option --blas: found rows"),
+    (["bench", "rows", "--model", "DIR"], "option --model: found rows"),
+    (["bench", "matmul", "--lengths", "8"], "option --lengths: found matmul"),
+    (["bench", "models", "--lengths", "8,,16"], "option --lengths: found \"8,,16\""),
+    (["bench", "models", "--batch", "0"], "option --batch: found \"0\""),
+    (["bench", "models", "--model", ""], "option --model: found \"\""),
     (["bench", "--isa", "sse9"], "sse9"),
     (["bench", "--threads", "0"], "option --threads: found \"0\""),
   ])
@@ -107,15 +112,98 @@ struct BenchTests {
     #expect(scaling.texts.contains("segment-max"))
     #expect(scaling.texts.contains { $0.hasPrefix("reference, not measured") })
     #expect(scaling.texts.contains("256"))
-    // One mark for each length of the three-row window and the segment maximum.
-    #expect(scaling.counts["circle"] == 6)
+    // A mark for each length of the three-row window and the segment maximum, and one in the key.
+    #expect(scaling.counts["circle"] == 8)
   }
 
   @Test func modelsAreMeasuredOnSoManyThreads() throws {
     let result = try tarn(["bench", "models", "--quick", "--threads", "3", "--filter", "n=64/"])
     #expect(result.code == 0, "\(result.errors)")
-    let lines = result.lines.filter { $0.hasPrefix("64 ") }
-    #expect(lines.map { $0.split(separator: " ")[1] } == ["1", "3"])
+    let rows = result.lines.map { $0.split(separator: " ").map(String.init) }
+      .filter { $0.count > 4 && $0[1] == "64" }
+    #expect(
+      rows.map { $0[0] } == [
+        "bert-tiny", "bert-tiny", "fnet-tiny", "fnet-tiny", "ponet-tiny", "ponet-tiny",
+      ])
+    #expect(rows.map { $0[3] } == ["1", "3", "1", "3", "1", "3"])
+  }
+
+  @Test func modelsAreComparedInWords() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/rows.json"
+    let result = try tarn(
+      [
+        "bench", "models", "--quick", "--threads", "1", "--json", path, "--svg",
+        folder.path + "/out.svg",
+      ])
+    #expect(result.code == 0, "\(result.errors)")
+    let rows = try json(String(contentsOfFile: path, encoding: .utf8))["benchmarks"]?.array ?? []
+    func time(_ model: String, _ n: Int64) throws -> Double {
+      let found = rows.compactMap(\.object).filter {
+        $0["operation"]?.string == model && $0["rows"]?.int64 == n
+      }
+      #expect(found.count == 1)
+      return try #require(found.first?["real_time"]?.double)
+    }
+    for n: Int64 in [64, 128, 256] {
+      // The words give two decimals of what the rows hold.
+      for (other, words) in [
+        ("bert-tiny", "BERT's time over PoNet's is "),
+        ("fnet-tiny", "PoNet's time over FNet's is "),
+      ] {
+        let ratio = try time(other, n) / time("ponet-tiny", n)
+        let line = try #require(result.lines.first { $0.contains(words) })
+        let list = try #require(line.components(separatedBy: words).last)
+        let part = try #require(
+          list.components(separatedBy: ", ").first { $0.hasSuffix(" at n = \(n)") })
+        let shown = try #require(part.split(separator: " ").first.flatMap { Double($0) })
+        #expect((shown - (other == "bert-tiny" ? ratio : 1 / ratio)).magnitude < 0.0051, "\(line)")
+      }
+    }
+    #expect(rows.count == 9)
+    // Models have no roofline; their marks differ, and the key repeats each.
+    #expect(folder.contents == ["out-scaling.svg", "rows.json"])
+    let picture = try Picture(folder.path + "/out-scaling.svg")
+    #expect(picture.counts["circle"] == 4)
+    #expect(picture.counts["polygon"] == 8)
+    for name in ["bert-tiny, 1 thread", "fnet-tiny, 1 thread", "ponet-tiny, 1 thread"] {
+      #expect(picture.texts.contains(name))
+    }
+    #expect(picture.texts.count { $0.hasPrefix("reference, not measured: time ~ n") } == 2)
+  }
+
+  @Test func aCheckpointIsMeasuredAtEachLengthAndBatch() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/rows.json"
+    let result = try tarn(
+      [
+        "bench", "models", "--quick", "--model", bundledModel, "--lengths", "8,1", "--batch",
+        "1,3", "--threads", "1", "--json", path,
+      ])
+    #expect(result.code == 0, "\(result.errors)")
+    let rows = try #require(
+      json(String(contentsOfFile: path, encoding: .utf8))["benchmarks"]?.array
+    ).compactMap(\.object)
+    let name = "ponet-hyperpartisan-mini/n="
+    #expect(
+      rows.compactMap { $0["name"]?.string } == [
+        name + "1/threads=1", name + "1/batch=3/threads=1", name + "8/threads=1",
+        name + "8/batch=3/threads=1",
+      ])
+    for row in rows {
+      let (time, n) = (try #require(row["real_time"]?.double), try #require(row["rows"]?.int64))
+      let batch = try #require(row["batch"]?.double)
+      let rate = try #require(row["tokens_per_second"]?.double)
+      #expect((rate * time / (1e9 * batch * Double(n)) - 1).magnitude < 1e-9)
+      // 2 layers of 128, 512 and 4 heads.
+      let operations = 2 * (2 * (4 * 128 * 128 + 2 * 128 * 512) + 4 * 128 * 4)
+      #expect(
+        (try #require(row["gflops"]?.double) / (rate * Double(operations) / 1e9) - 1).magnitude
+          < 1e-9)
+    }
+    let missing = try tarn(["bench", "models", "--model", folder.path])
+    #expect(missing.code == 1)
+    #expect(missing.errors.contains("config.json"), "\(missing.errors)")
   }
 
   @Test func matmulNamesTheTileAndTheInstructionSet() throws {
