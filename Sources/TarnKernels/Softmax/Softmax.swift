@@ -148,10 +148,10 @@ private func exponentials(
   return (joined(sums), withSign(found, of: scale))
 }
 
-/// The loop of ``exponentials(_:scale:from:into:count:scaling:count:by:searching:count:)``: `count`
-/// is a multiple of 64 that none of the three rows is shorter than. The largest `±w[i]`.
+/// The loop of `exponentials` where all three rows have elements; the largest `±w[i]`.
 ///
-/// A function of its own: in one that grows too large the compiler keeps the parts as calls.
+/// `count` is a multiple of 64. A function of its own: in one that grows too large the compiler keeps
+/// the parts as calls.
 @inline(never)
 private func addExponentialsOfThree(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
