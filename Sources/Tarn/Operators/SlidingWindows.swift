@@ -93,7 +93,8 @@ private func slidingWindow(
   x.withView { x in
     y.withMutableView { y in
       // The order of sums depends on this choice: it may not depend on anything but the arguments.
-      if window <= 4 || stride >= window {
+      let isExtreme = reduction == .maximum || reduction == .minimum
+      if window <= 4 || stride >= window || (isExtreme && stride == 1 && window <= 12) {
         execution.forEachPart(of: outputs, columns: y.columns) { s, rows in
           // SAFETY: the sequence's rows lie within x and y; parts write different rows.
           kernels.poolAlone(

@@ -17,7 +17,7 @@ import TarnKernelInterface
 /// A sum starts with the window's first row and goes in token order, in chunks of
 /// ``Blocking/tokens`` rows that are joined in order; the mean is the sum, divided. A window without
 /// a token gives 0. NaN in a window gives NaN. Cost: a read from cache for each token of a window,
-/// one write.
+/// one write; four neighbouring windows of extremes share what is common to them.
 func poolAlone(
   _ reduction: WindowReduction, _ x: MatrixView, windows: TokenWindows, outputs: Range<Int>,
   into y: MutableMatrixView
@@ -35,10 +35,98 @@ private func pool<F: WindowFold>(
   _ fold: F.Type, _ x: MatrixView, _ windows: TokenWindows, _ outputs: Range<Int>,
   _ y: MutableMatrixView
 ) {
-  for i in outputs {
-    let mayHaveNaN = poolOne(F.Numbers.self, x, windows, i, y)
-    if F.Numbers.isForNumbers && mayHaveNaN { _ = poolOne(F.self, x, windows, i, y) }
+  var i = outputs.lowerBound
+  while i < outputs.upperBound {
+    let isFour =
+      F.Numbers.isForNumbers && windows.stride == 1 && windows.length >= 3
+      && i &+ 4 <= outputs.upperBound && windows.first(i) >= 0 && windows.last(i &+ 3) < x.rows
+    if isFour {
+      let rows = x[rows: windows.first(i)..<windows.last(i &+ 3) &+ 1]
+      let target = y[rows: i..<i &+ 4]
+      if poolFour(F.Numbers.self, rows, target) { _ = poolFour(F.self, rows, target) }
+      i &+= 4
+    } else {
+      let mayHaveNaN = poolOne(F.Numbers.self, x, windows, i, y)
+      if F.Numbers.isForNumbers && mayHaveNaN { _ = poolOne(F.self, x, windows, i, y) }
+      i &+= 1
+    }
   }
+}
+
+/// Four neighbouring full windows, extremes of n tokens each: what they share is joined once.
+///
+///     r0 r1 r2 | c = r3 ⊕ ... ⊕ r[n-1] | r[n] r[n+1] r[n+2]
+///     y0 = r0 ⊕ (r1 ⊕ (r2 ⊕ c))      y2 = (r2 ⊕ c) ⊕ (r[n] ⊕ r[n+1])
+///     y1 = (r1 ⊕ (r2 ⊕ c)) ⊕ r[n]    y3 = c ⊕ (r[n] ⊕ r[n+1] ⊕ r[n+2])
+///
+/// Earlier tokens come first, so of equal ones the first stays. `x` holds n + 3 rows, n at least 3;
+/// whether one may hold a NaN, if the fold is for numbers.
+private func poolFour<F: WindowFold>(
+  _ fold: F.Type, _ x: MatrixView, _ y: MutableMatrixView
+) -> Bool {
+  var watch = NaNWatch()
+  var j = 0
+  while j &+ 16 <= x.columns {
+    let four = joinFour(fold, x.base + j, x.rowStride, rows: x.rows, count: 16, &watch)
+    four.0.store(y.row(0) + j)
+    four.1.store(y.row(1) + j)
+    four.2.store(y.row(2) + j)
+    four.3.store(y.row(3) + j)
+    j &+= 16
+  }
+  if j < x.columns {
+    let rest = x.columns &- j
+    let four = joinFour(fold, x.base + j, x.rowStride, rows: x.rows, count: rest, &watch)
+    four.0.store(y.row(0) + j, count: rest)
+    four.1.store(y.row(1) + j, count: rest)
+    four.2.store(y.row(2) + j, count: rest)
+    four.3.store(y.row(3) + j, count: rest)
+  }
+  return watch.mayHaveSeenNaN
+}
+
+/// `count` columns of the four windows of `poolFour`.
+@inline(__always)
+private func joinFour<F: WindowFold>(
+  _ fold: F.Type, _ x: UnsafePointer<Float>, _ stride: Int, rows: Int, count: Int,
+  _ watch: inout NaNWatch
+) -> (Lanes, Lanes, Lanes, Lanes) {
+  @inline(__always) func row(_ p: UnsafePointer<Float>) -> Lanes {
+    count == 16 ? Lanes(p) : Lanes(p, count: count, fill: 0)
+  }
+  let r0 = row(x)
+  let r1 = row(x + stride)
+  let r2 = row(x + 2 &* stride)
+  var p = x + 3 &* stride
+  if rows == 6 {
+    let r3 = row(p)
+    let r4 = row(p + stride)
+    let r5 = row(p + 2 &* stride)
+    if F.isForNumbers { watch.see((r0 + r1) + (r2 + r3) + (r4 + r5)) }
+    let a = F.join(r1, r2)
+    let b = F.join(r3, r4)
+    return (F.join(r0, a), F.join(a, r3), F.join(r2, b), F.join(b, r5))
+  }
+  var shared = row(p)
+  var sum = (r0 + r1) + (r2 + shared)
+  var t = 4
+  while t < rows &- 3 {
+    p += stride
+    let r = row(p)
+    sum += r
+    shared = F.join(shared, r)
+    t &+= 1
+  }
+  let a = row(p + stride)
+  let b = row(p + 2 &* stride)
+  let c = row(p + 3 &* stride)
+  if F.isForNumbers { watch.see(sum + ((a + b) + c)) }
+  let second = F.join(r2, shared)
+  let first = F.join(r1, second)
+  let two = F.join(a, b)
+  return (
+    F.join(r0, first), F.join(first, a), F.join(second, two), F.join(shared, F.join(two, c))
+  )
 }
 
 /// Window `i`; whether it may hold a NaN, if the fold is for numbers.
