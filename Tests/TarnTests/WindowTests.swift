@@ -177,15 +177,21 @@ private let upsamplingRejections = [
     let x = try Matrix(rows: rows, columns: 0)
     let one = try Ragged(lengths: [rows])
     var y = x
+    // Gradients of extremes take no longer sequence.
+    let most = Int(Int32.max)
+    let fitting = try Matrix(rows: most, columns: 0)
+    let all = try Ragged(lengths: [most])
+    var dx = fitting
     for reduction in WindowReduction.allCases {
       for window in [3, 9] {
         try slidingWindow(reduction, x, over: one, window: window, into: &y, on: execution)
         try slidingWindowGradient(
-          reduction, of: x, over: one, window: window, upstream: x, into: &y, on: execution)
+          reduction, of: fitting, over: all, window: window, upstream: fitting, into: &dx,
+          on: execution)
       }
       try stridedPool(reduction, x, over: one, StridedPooling(stride: 1), into: &y, on: execution)
       try stridedPoolGradient(
-        reduction, of: x, over: one, StridedPooling(stride: 1), upstream: x, into: &y,
+        reduction, of: fitting, over: all, StridedPooling(stride: 1), upstream: fitting, into: &dx,
         on: execution)
     }
     try upsample(x, over: one, to: one, stride: 1, into: &y, on: execution)
