@@ -71,8 +71,9 @@ public func narrowOracle(_ x: Float, _ format: HalfPrecision) -> UInt16? {
   return sign | UInt16(min(bits, Int(infinity)))
 }
 
+/// 2 to a power of at most ±1022; written so for speed, since all floats are tried.
 private func power(_ exponent: Int) -> Double {
-  Double(sign: .plus, exponent: exponent, significand: 1)
+  Double(bitPattern: UInt64(1023 + exponent) << 52)
 }
 
 /// Whether `bits` is what `x` rounds to; for NaN, whether it is a NaN of the same sign.
