@@ -34,7 +34,8 @@ struct TarnBenchmarks {
                       set while it is loaded; may be repeated (matmul, rivals)
       --form FORM     ahead: weights packed ahead (without it); inside: A·B, packed inside the call;
                       transposed: A·Bᵀ, packed inside the call (rivals)
-      --threads N     threads, 1 without it (rivals); one number of threads only (models)
+      --threads N     threads, 1 without it (rivals); one number of threads only (models); on N as
+                      well as on one, with the gain (kernels)
       --rounds N      interleaved repetitions: 9 without it (matmul, rivals, kernels), or 3 or 5
                       (models)
       --isa NAME      only that instruction set

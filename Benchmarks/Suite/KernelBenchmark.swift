@@ -21,6 +21,7 @@ func benchmarkKernels(
 ) throws -> [Row] {
   output.line(
     "row and pooling kernels, one thread, rows x 768; medians of interleaved runs, share of the bound"
+      + (settings.threads == 1 ? "" : ", gain by \(settings.threads) threads")
   )
   output.line(Row.heading)
   var rows: [Row] = []
@@ -40,12 +41,24 @@ func benchmarkKernels(
     }
     for n in all {
       let isExtra = !lengths(settings).contains(n)
-      for kernel in try kernelCases(rows: n, columns: 768, on: execution) {
+      let cases = try kernelCases(rows: n, columns: 768, on: execution)
+      let threaded =
+        settings.threads == 1
+        ? []
+        : try kernelCases(
+          rows: n, columns: 768,
+          on: Execution(instructionSet: set, threads: settings.threads))
+      for (i, kernel) in cases.enumerated() {
         guard isWanted(kernel, n), !isExtra || ScalingPicture.kernels.contains(kernel.name)
         else { continue }
         output.progress("\(variant(kernel))/\(n)x768")
-        let row = try measure(kernel, variant(kernel), rows: n, on: execution, settings)
-        output.line(row.line)
+        let row = try measure(
+          kernel, threaded.isEmpty ? nil : threaded[i], variant(kernel), rows: n, on: execution,
+          settings)
+        let gain = row.counters.first { $0.0 == gainCounter }.map {
+          fixed($0.1, 2, width: 7) + " x"
+        }
+        output.line(row.line + (gain ?? ""))
         rows.append(row)
       }
     }
@@ -53,11 +66,16 @@ func benchmarkKernels(
   return rows
 }
 
-/// Times a kernel, the traffic of as many bytes, and the multiply-add peak, in turn.
+/// One thread's time over that of `--threads`.
+private let gainCounter = "gain_by_threads"
+
+/// Times a kernel, the traffic of as many bytes, the multiply-add peak, and the same kernel on more
+/// threads if there is one, in turn.
 ///
 /// The bound that applies is the one that takes longer: moving the bytes, or the operations.
 private func measure(
-  _ kernel: KernelCase, _ variant: String, rows n: Int, on execution: Execution,
+  _ kernel: KernelCase, _ threaded: KernelCase?, _ variant: String, rows n: Int,
+  on execution: Execution,
   _ settings: BenchmarkSettings
 ) throws -> Row {
   var kernel = kernel
@@ -75,11 +93,17 @@ private func measure(
     bodies.append { probe.read(bytes) }
   case .memory, .arithmetic: bodies += bytes > 0 ? probe.copies(bytes) : []
   }
+  let bounds = 1..<bodies.count
+  if var threaded { bodies.append { try threaded.run(&threaded.result) } }
   var times = InterleavedTimes(settings, shortest: 0.01)
   try times.measure(bodies)
   let timing = times.timings[0]
   let peakTime = times.medians[1] / Double(operations) * Double(kernel.countedOperations ?? 0)
-  let trafficTime = times.medians.dropFirst(2).min() ?? 0
+  let trafficTime = times.medians[bounds].dropFirst().min() ?? 0
+  var counters = trafficTime > 0 ? [("\(traffic)_share", trafficTime / timing.median)] : []
+  if threaded != nil {
+    counters.append((gainCounter, timing.median / (times.medians.last ?? .nan)))
+  }
   let limit = max(peakTime, trafficTime)
   return Row(
     variant: variant, shape: "\(n)x768", group: kernel.group == .rows ? .rows : .pooling,
@@ -88,7 +112,7 @@ private func measure(
     bytes: kernel.countedBytes.map(Double.init),
     elements: Double((kernel.rows ?? n) * 768), bound: peakTime > trafficTime ? "peak" : traffic,
     share: limit / timing.median, length: n,
-    counters: trafficTime > 0 ? [("\(traffic)_share", trafficTime / timing.median)] : [])
+    counters: counters)
 }
 
 private func check(_ kernel: KernelCase, _ set: InstructionSet) throws {
