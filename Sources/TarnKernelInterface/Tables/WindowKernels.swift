@@ -35,7 +35,7 @@ public struct WindowKernels: Sendable {
 
   /// Tokens whose gradients ``chooseShort`` computes together.
   @inlinable @inline(__always)
-  public static var shortChoiceTile: Int { 16 }
+  public static var shortChoiceTile: Int { 4 }
 
   /// A power of two, no less than the windows of one length that hold a token of a tile.
   @inlinable @inline(__always)

@@ -131,16 +131,17 @@ private func exponentials(
   // Where all three rows have elements, the work on the other two goes along.
   let common = min(count, min(zCount, wCount)) & ~63
   var sums = noSums
-  var found = -Float.infinity
+  var largest = (Lanes(repeating: -.infinity), Lanes(repeating: -.infinity))
   if common > 0 {
-    found = addExponentialsOfThree(
+    addExponentialsOfThree(
       &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm,
-      searching: w, sign: scale.bitPattern & 0x8000_0000)
+      searching: w, sign: scale.bitPattern & 0x8000_0000, &largest)
   }
   if common < count {
     addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count)
   }
   if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
+  var found = largest.0.maximum(largest.1).joinedMaximum()
   if common < wCount {
     let rest = extreme(w + common, scale: scale, count: wCount &- common)
     found = found.maximum(withSign(rest, of: scale))
@@ -148,16 +149,16 @@ private func exponentials(
   return (joined(sums), withSign(found, of: scale))
 }
 
-/// The loop of `exponentials` where all three rows have elements; the largest `±w[i]`.
+/// The loop of `exponentials` where all three rows have elements; `largest` takes in the `±w[i]`.
 ///
 /// `count` is a multiple of 64. A function of its own: in one that grows too large the compiler keeps
-/// the parts as calls.
+/// the parts as calls, and where the lanes of `largest` are joined it takes the loop's vectors apart.
 @inline(never)
 private func addExponentialsOfThree(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
   into y: UnsafeMutablePointer<Float>, count: Int, scaling z: UnsafeMutablePointer<Float>,
-  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32
-) -> Float {
+  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32, _ largest: inout (Lanes, Lanes)
+) {
   let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
   let norm = Lanes(repeating: norm)
@@ -172,8 +173,8 @@ private func addExponentialsOfThree(
   var s1 = sums.1
   var s2 = sums.2
   var s3 = sums.3
-  var m0 = Lanes(repeating: -.infinity)
-  var m1 = m0
+  var m0 = largest.0
+  var m1 = largest.1
   var i = 0
   while i < count {
     // w before z: two rows before and behind, they agree in the low bits of their addresses.
@@ -188,7 +189,7 @@ private func addExponentialsOfThree(
     i &+= 64
   }
   sums = (s0, s1, s2, s3)
-  return m0.maximum(m1).joinedMaximum()
+  largest = (m0, m1)
 }
 
 /// The same for one row from `start` on, a multiple of 64.
