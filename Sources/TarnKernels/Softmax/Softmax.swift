@@ -14,9 +14,8 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// While the exponentials of row i are computed, row i - 2 is scaled and row i + 2 searched for its
-/// maximum: stores, multipliers and memory work side by side, and no row waits for the number that the
-/// row before it ends with. Exponentials below 2^-126.5 are flushed to 0. For s > 0, -∞ gives 0; a row of
+/// A row is searched for its maximum first, which brings it to L1 as fast as it comes. While its
+/// exponentials are computed, row i - 2 is scaled, whose sum nobody waits for any more. Exponentials below 2^-126.5 are flushed to 0. For s > 0, -∞ gives 0; a row of
 /// -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read, one write, one exponential an
 /// element; bound by arithmetic.
 func softmax(
@@ -31,22 +30,17 @@ func softmax(
   }
   guard x.rows > 0 else { return }
   let last = x.rows &- 1
-  var m = extreme(x.row(0), scale: scale, count: count(0))
-  var nextM = extreme(x.row(min(1, last)), scale: scale, count: count(1))
   // The reciprocal sums of rows i - 2 and i - 1.
   var norm: Float = 1
   var nextNorm: Float = 1
   for i in 0..<x.rows {
     let row = y.row(i)
-    let (total, found) = exponentials(
-      x.row(i), scale: scale, from: m, into: row, count: count(i),
-      scaling: y.row(max(0, i &- 2)), count: count(i &- 2), by: norm,
-      searching: x.row(min(i &+ 2, last)), count: count(i &+ 2))
+    let total = exponentials(
+      x.row(i), scale: scale, from: extreme(x.row(i), scale: scale, count: count(i)), into: row,
+      count: count(i), scaling: y.row(max(0, i &- 2)), count: count(i &- 2), by: norm)
     if count(i) < x.columns {
       map(row + count(i), into: row + count(i), count: x.columns &- count(i), cleared)
     }
-    m = nextM
-    nextM = found
     norm = nextNorm
     nextNorm = 1 / total
   }
@@ -118,51 +112,42 @@ private func largerWithSign(_ m: Lanes, _ x: Lanes, _ sign: SIMD16<UInt32>) -> L
 }
 
 /// `y[i] = exp(s·(x[i] - m))`, the sum of the y[i] in the order of Rows.swift; and on the way
-/// `z[i] = norm · z[i]`, and the w[i] with the largest `s·w[i]`.
+/// `z[i] = norm · z[i]`.
 ///
 /// `m` is the x with the largest s·x; ±∞, or a NaN in the row, makes at least the sum NaN. `y` may be
-/// `x`; `z` and `w` are other rows, or empty.
+/// `x`; `z` is another row, or empty.
 private func exponentials(
   _ x: UnsafePointer<Float>, scale: Float, from m: Float, into y: UnsafeMutablePointer<Float>,
-  count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float,
-  searching w: UnsafePointer<Float>, count wCount: Int
-) -> (sum: Float, extreme: Float) {
+  count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float
+) -> Float {
   let factor = binaryScale(scale)
-  // Where all three rows have elements, the work on the other two goes along.
-  let common = min(count, min(zCount, wCount)) & ~63
+  // Where both rows have elements, the work on the other goes along.
+  let common = min(count, zCount) & ~63
   var sums = noSums
-  var largest = (Lanes(repeating: -.infinity), Lanes(repeating: -.infinity))
   if common > 0 {
-    addExponentialsOfThree(
-      &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm,
-      searching: w, sign: scale.bitPattern & 0x8000_0000, &largest)
+    addExponentialsOfTwo(
+      &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm)
   }
   if common < count {
     addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count)
   }
   if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
-  var found = largest.0.maximum(largest.1).joinedMaximum()
-  if common < wCount {
-    let rest = extreme(w + common, scale: scale, count: wCount &- common)
-    found = found.maximum(withSign(rest, of: scale))
-  }
-  return (joined(sums), withSign(found, of: scale))
+  return joined(sums)
 }
 
-/// The loop of `exponentials` where all three rows have elements; `largest` takes in the `±w[i]`.
+/// The loop of `exponentials` where both rows have elements; `count` is a multiple of 64.
 ///
-/// `count` is a multiple of 64. A function of its own: in one that grows too large the compiler keeps
-/// the parts as calls, and where the lanes of `largest` are joined it takes the loop's vectors apart.
+/// A function of its own: in one that grows too large the compiler keeps the parts as calls, and where
+/// lanes are joined it takes the loop's vectors apart.
 @inline(never)
-private func addExponentialsOfThree(
+private func addExponentialsOfTwo(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
   into y: UnsafeMutablePointer<Float>, count: Int, scaling z: UnsafeMutablePointer<Float>,
-  by norm: Float, searching w: UnsafePointer<Float>, sign: UInt32, _ largest: inout (Lanes, Lanes)
+  by norm: Float
 ) {
   let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
   let norm = Lanes(repeating: norm)
-  let sign = SIMD16<UInt32>(repeating: sign)
   @inline(__always) func value(_ i: Int) -> Lanes {
     let value = exponential(Lanes(x + i), shift, factor)
     value.store(y + i)
@@ -173,15 +158,8 @@ private func addExponentialsOfThree(
   var s1 = sums.1
   var s2 = sums.2
   var s3 = sums.3
-  var m0 = largest.0
-  var m1 = largest.1
   var i = 0
   while i < count {
-    // w before z: two rows before and behind, they agree in the low bits of their addresses.
-    m0 = largerWithSign(m0, Lanes(w + i), sign)
-    m1 = largerWithSign(m1, Lanes(w + i + 16), sign)
-    m0 = largerWithSign(m0, Lanes(w + i + 32), sign)
-    m1 = largerWithSign(m1, Lanes(w + i + 48), sign)
     s0 += value(i)
     s1 += value(i &+ 16)
     s2 += value(i &+ 32)
@@ -189,7 +167,6 @@ private func addExponentialsOfThree(
     i &+= 64
   }
   sums = (s0, s1, s2, s3)
-  largest = (m0, m1)
 }
 
 /// The same for one row from `start` on, a multiple of 64.
