@@ -38,7 +38,7 @@ private func pool<F: WindowFold>(
   var i = outputs.lowerBound
   while i < outputs.upperBound {
     let isFour =
-      F.Numbers.isForNumbers && windows.stride == 1 && windows.length >= 3
+      F.Numbers.isForNumbers && windows.stride == 1 && windows.length >= 5
       && i &+ 4 <= outputs.upperBound && windows.first(i) >= 0 && windows.last(i &+ 3) < x.rows
     if isFour {
       let rows = x[rows: windows.first(i)..<windows.last(i &+ 3) &+ 1]
@@ -59,8 +59,9 @@ private func pool<F: WindowFold>(
 ///     y0 = r0 ⊕ (r1 ⊕ (r2 ⊕ c))      y2 = (r2 ⊕ c) ⊕ (r[n] ⊕ r[n+1])
 ///     y1 = (r1 ⊕ (r2 ⊕ c)) ⊕ r[n]    y3 = c ⊕ (r[n] ⊕ r[n+1] ⊕ r[n+2])
 ///
-/// Earlier tokens come first, so of equal ones the first stays. `x` holds n + 3 rows, n at least 3;
-/// whether one may hold a NaN, if the fold is for numbers.
+/// Earlier tokens come first, so of equal ones the first stays. `x` holds n + 3 rows, n at least 5:
+/// three rows are read faster one output at a time, as one stream. The result: whether one may hold
+/// a NaN, if the fold is for numbers.
 private func poolFour<F: WindowFold>(
   _ fold: F.Type, _ x: MatrixView, _ y: MutableMatrixView
 ) -> Bool {
@@ -98,15 +99,6 @@ private func joinFour<F: WindowFold>(
   let r1 = row(x + stride)
   let r2 = row(x + 2 &* stride)
   var p = x + 3 &* stride
-  if rows == 6 {
-    let r3 = row(p)
-    let r4 = row(p + stride)
-    let r5 = row(p + 2 &* stride)
-    if F.isForNumbers { watch.see((r0 + r1) + (r2 + r3) + (r4 + r5)) }
-    let a = F.join(r1, r2)
-    let b = F.join(r3, r4)
-    return (F.join(r0, a), F.join(a, r3), F.join(r2, b), F.join(b, r5))
-  }
   var shared = row(p)
   var sum = (r0 + r1) + (r2 + shared)
   var t = 4
