@@ -1,8 +1,8 @@
-// What happens to a finished tile of C while it is still in L1.
+// What happens to finished columns of C while they are still in L2.
 
 import TarnKernelInterface
 
-/// `c = activation(c + bias) + residual` for one tile, in place.
+/// `c = activation(c + bias) + residual` for a part of C, in place.
 ///
 /// Each step that is present is a pass over the tile and rounds on its own.
 func apply(

@@ -5,7 +5,8 @@
 //     LOOP 3      for each k-block of 384                in order: all write the same C
 //     LOOP 2        for each part of a panel             as wide as the register tile
 //     LOOP 1          for each tile of rows              a few rows of A
-//                       micro-kernel: C = or += A·B; after the last k-block the epilogue
+//                       micro-kernel: C = or += A·B
+//                   after the last k-block the epilogue
 //
 // Work may be divided over rows and over panels, never over k. One row takes two panels at once, in
 // the same order of summation. Docs: Matmul.
@@ -134,7 +135,9 @@ private struct Part {
 
   /// One panel, as many columns at a time as the register tile has, tile by tile.
   ///
-  /// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1.
+  /// Tiles have nearly equal heights: 9 rows are 4 and 5, not 8 and 1. The epilogue follows all of them:
+  /// behind each tile it would wait for that tile's lines of C, which the multiply-adds of the next
+  /// tile hide.
   @inline(__always)
   func multiply(_ panel: Int) {
     let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
@@ -164,11 +167,11 @@ private struct Part {
             depth: depth, isPadded: b.isPacked, cTile, c.rowStride, adding: adding,
             workspace: workspace)
         }
-        if !epilogue.isEmpty {
-          apply(
-            epilogue, row: row, rows: height, firstColumn: column, columns: width, to: c)
-        }
         row &+= height
+      }
+      if !epilogue.isEmpty {
+        apply(
+          epilogue, row: firstRow, rows: rows, firstColumn: column, columns: width, to: c)
       }
       column &+= width
     }
