@@ -1,4 +1,4 @@
-/// A checkpoint directory as it is published: `config.json` and `model.safetensors`.
+/// A checkpoint directory as it is published: `config.json` and weights.
 public struct Checkpoint: Sendable {
   /// The path of the directory as it was given.
   public let directory: String
@@ -6,35 +6,62 @@ public struct Checkpoint: Sendable {
   /// `config.json`.
   public let configuration: ConfigurationFile
 
-  /// `model.safetensors`, its header checked.
-  public let weights: SafetensorsFile
+  /// The weights, checked: the first of ``weightFiles`` that the directory has.
+  public let weights: any TensorFile
+
+  /// Names under which weights are looked for, in this order.
+  ///
+  /// The order of the libraries that publish them: safetensors before PyTorch,
+  /// then the names that fairseq gives.
+  public static let weightFiles = [
+    "model.safetensors", "pytorch_model.bin", "model.pt", "checkpoint_best.pt",
+    "checkpoint_last.pt",
+  ]
 
   /// Weights in other containers, by the names under which they are published.
   private static let otherWeights = [
-    "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
-    "tf_model.h5", "flax_model.msgpack",
+    "model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5",
+    "flax_model.msgpack",
   ]
 
   /// Opens a directory.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - directory: holds `config.json` and one of ``weightFiles``.
   ///   - loading: how the weights come into memory; mind the hazard of ``Loading/mapped``.
-  /// - Throws: ``CheckpointError/missingFile(path:)`` with the file that is missing,
-  ///   ``CheckpointError/unsupportedWeights(directory:file:)`` if the weights are there in another
-  ///   container only, or what is wrong with one of the two files.
+  /// - Throws: ``CheckpointError/missingFile(path:)`` for a missing `config.json`, or what
+  ///   ``weights(in:loading:)`` throws.
   public init(directory: String, loading: Loading = .mapped) throws(CheckpointError) {
-    let base = directory.isEmpty || directory.hasSuffix("/") ? directory : directory + "/"
     self.directory = directory
-    configuration = try ConfigurationFile(path: base + "config.json")
-    do {
-      weights = try SafetensorsFile(path: base + "model.safetensors", loading: loading)
-    } catch .missingFile(let path) {
-      for file in Self.otherWeights where Self.exists(base + file) {
-        throw .unsupportedWeights(directory: directory, file: file)
-      }
-      throw .missingFile(path: path)
+    configuration = try ConfigurationFile(path: Self.base(directory) + "config.json")
+    weights = try Self.weights(in: directory, loading: loading)
+  }
+
+  /// Opens the weights of a directory.
+  ///
+  /// - Parameters:
+  ///   - directory: holds one of ``weightFiles``.
+  ///   - loading: how the weights come into memory; mind the hazard of ``Loading/mapped``.
+  /// - Returns: The first of ``weightFiles`` that is there, checked. If that is wrong, the others are
+  ///   not tried.
+  /// - Throws: ``CheckpointError/missingFile(path:)`` with the first of ``weightFiles`` if none is
+  ///   there, ``CheckpointError/unsupportedWeights(directory:file:)`` if there is another container
+  ///   instead, or what is wrong with the file.
+  public static func weights(
+    in directory: String, loading: Loading = .mapped
+  ) throws(CheckpointError) -> any TensorFile {
+    let base = base(directory)
+    if let file = weightFiles.first(where: { exists(base + $0) }) {
+      return try openTensorFile(path: base + file, loading: loading)
     }
+    for file in otherWeights where exists(base + file) {
+      throw .unsupportedWeights(directory: directory, file: file)
+    }
+    throw .missingFile(path: base + weightFiles[0])
+  }
+
+  private static func base(_ directory: String) -> String {
+    directory.isEmpty || directory.hasSuffix("/") ? directory : directory + "/"
   }
 
   private static func exists(_ path: String) -> Bool {

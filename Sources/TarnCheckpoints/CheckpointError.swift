@@ -31,6 +31,11 @@ public enum CheckpointError: Error, Hashable, Sendable {
   /// A tensor to be written does not fit its own description.
   case unwritableTensor(name: TensorName, found: String, expected: String)
 
+  // MARK: PyTorch
+
+  /// The file breaks a rule for PyTorch files.
+  case invalidPyTorch(file: String, PyTorchProblem)
+
   // MARK: Tensors that a model asks for
 
   /// The file has no tensor of that name.
@@ -74,9 +79,11 @@ extension CheckpointError: CustomStringConvertible {
     case .unwritableFile(let path, let reason):
       "\(shown(path)): cannot be written: \(reason)"
     case .unsupportedWeights(let directory, let file):
-      "\(shown(directory)): found \(file), which is not supported yet, expected"
-        + " model.safetensors; convert the weights to safetensors"
+      "\(shown(directory)): found \(file), which is not supported, expected "
+        + alternatives(Checkpoint.weightFiles) + "; convert the weights to safetensors"
     case .invalidSafetensors(let file, let problem):
+      "\(shown(file)): \(problem)"
+    case .invalidPyTorch(let file, let problem):
       "\(shown(file)): \(problem)"
     case .unwritableTensor(let name, let found, let expected):
       "tensor \(quoted(name.text)) to be written has \(found), expected \(expected)"

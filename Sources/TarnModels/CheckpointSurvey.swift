@@ -4,7 +4,7 @@ public import TarnCheckpoints
 
 /// What a checkpoint directory holds, and how it fits the model that it says it is.
 public struct CheckpointSurvey: Sendable {
-  /// `config.json` and `model.safetensors`.
+  /// `config.json` and the weights.
   public let files: Checkpoint
   /// One of ``LoadedModel/typeNames``, or what config.json calls a type that is not implemented.
   public let modelType: String
@@ -23,7 +23,7 @@ public struct CheckpointSurvey: Sendable {
   /// The model is built as for a call, but without weights: only the header of the file is read.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - directory: holds `config.json` and weights.
   ///   - options: of which ``ModelOptions/modelType`` and ``ModelOptions/loading`` matter.
   /// - Throws: ``ModelError`` for files that cannot be read and for values of config.json that are
   ///   out of range.

@@ -20,7 +20,7 @@ public enum LoadedModel: Sendable {
   /// Reads a checkpoint directory.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - directory: holds `config.json` and weights.
   ///   - options: model type, instruction set, threads, positions.
   /// - Throws: ``ModelError``; ``ModelError/unknownModelType(directory:found:expected:)`` for a type
   ///   that is not implemented.
@@ -108,7 +108,7 @@ public enum LoadedModel: Sendable {
   /// Reads a checkpoint directory that must hold an encoder.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - directory: holds `config.json` and weights.
   ///   - options: model type, instruction set, threads, positions.
   /// - Returns: the encoder.
   /// - Throws: ``ModelError``; ``ModelError/unknownModelType(directory:found:expected:)`` for a model

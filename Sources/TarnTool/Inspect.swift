@@ -9,11 +9,11 @@ enum Inspect {
     examples: ["tarn inspect DIR", "tarn inspect --json model.safetensors"],
     operands: "PATH",
     details: """
-      PATH is a checkpoint directory or a safetensors file. Prints the model type, its heads and
-      parameters, every tensor with element type, shape and bytes, and for a directory the tensors
-      that the model needs and does not find, and those that it does not know. Only headers are read.
+      PATH is a checkpoint directory, a safetensors file or a PyTorch file. Prints the model type, its heads and parameters, the container, every tensor with element type, shape
+      and bytes, and for a directory the tensors that the model needs and does not find, and those
+      that it does not know. Only headers are read.
 
-      --json prints {"path","model_type","supported","heads":[...],"parameters","bytes",
+      --json prints {"path","format","model_type","supported","heads":[...],"parameters","bytes",
       "metadata":{...},"tensors":[{"name","dtype","shape","bytes"}],"missing":[{"name","error"}],
       "unknown":[...]}; for a file without model_type, supported, heads, missing and unknown.
       """,
@@ -27,9 +27,9 @@ enum Inspect {
     let path = arguments.operands[0]
     let options = try ModelOptions(arguments)
     var survey: CheckpointSurvey?
-    let file: SafetensorsFile
+    let file: any TensorFile
     do {
-      file = try SafetensorsFile(path: path, loading: options.loading)
+      file = try openTensorFile(path: path, loading: options.loading)
     } catch .isDirectory {
       let found = try failing { () throws(ModelError) in
         try CheckpointSurvey(directory: path, options: options)
@@ -48,21 +48,21 @@ enum Inspect {
   }
 
   /// Floats of all tensors; buffers of integers are no parameters, nor are FNet's complex matrices.
-  private static func parameters(_ file: SafetensorsFile) -> Int {
+  private static func parameters(_ file: any TensorFile) -> Int {
     file.tensors.filter {
       !ElementType.integers.contains($0.elementType) && $0.elementType != .complex64
     }
     .reduce(0) { $0 + $1.elementCount }
   }
 
-  private static func bytes(_ file: SafetensorsFile) -> Int {
-    file.tensors.reduce(0) { $0 + $1.byteRange.count }
+  private static func bytes(_ file: any TensorFile) -> Int {
+    file.tensors.reduce(0) { $0 + $1.byteCount }
   }
 
   private static func json(
-    _ path: String, _ file: SafetensorsFile, _ survey: CheckpointSurvey?
+    _ path: String, _ file: any TensorFile, _ survey: CheckpointSurvey?
   ) -> JSONObject {
-    var object: JSONObject = ["path": .string(path)]
+    var object: JSONObject = ["path": .string(path), "format": .string(file.format)]
     if let survey {
       object["model_type"] = .string(survey.modelType)
       object["supported"] = .boolean(survey.isSupported)
@@ -76,7 +76,7 @@ enum Inspect {
         .object([
           "name": .string(tensor.name.text), "dtype": .string(tensor.elementType.rawValue),
           "shape": .array(tensor.shape.map { .integer($0) }),
-          "bytes": .integer(tensor.byteRange.count),
+          "bytes": .integer(tensor.byteCount),
         ])
       })
     if let survey {
@@ -100,7 +100,7 @@ enum Inspect {
     }
   }
 
-  private static func show(_ file: SafetensorsFile, _ survey: CheckpointSurvey?) {
+  private static func show(_ file: any TensorFile, _ survey: CheckpointSurvey?) {
     if let survey {
       let note = survey.isSupported ? "" : " (not supported)"
       Output.line("model type  \(survey.modelType)\(note)")
@@ -109,19 +109,27 @@ enum Inspect {
           "heads       " + (survey.heads.isEmpty ? "none" : survey.heads.joined(separator: ", ")))
       }
     }
+    Output.line("format      \(file.format)")
     Output.line("parameters  \(parameters(file))")
     Output.line("tensors     \(file.tensors.count), \(bytes(file)) bytes")
     for member in file.metadata.members {
-      Output.line("metadata    \(member.key): \(member.value.string ?? member.value.encoded())")
+      let value = member.value.string ?? member.value.encoded()
+      Output.line("metadata    \(printable(member.key)): \(printable(value))")
     }
     for tensor in file.tensors {
       let shape = tensor.shape.map(String.init).joined(separator: ", ")
       Output.line(
-        "  \(tensor.name.text)  \(tensor.elementType)  [\(shape)]  \(tensor.byteRange.count)")
+        "  \(printable(tensor.name.text))  \(tensor.elementType)  [\(shape)]  \(tensor.byteCount)")
     }
     guard let survey, survey.isSupported else { return }
     for problem in survey.problems { Output.line("missing     \(problem)") }
-    for tensor in survey.unknown { Output.line("unknown     \(tensor.name.text)") }
+    for tensor in survey.unknown { Output.line("unknown     \(printable(tensor.name.text))") }
     if survey.problems.isEmpty { Output.line("complete    all that the model needs is there") }
+  }
+
+  /// Text of a file as it is, unless it holds characters that could write to the terminal.
+  private static func printable(_ text: String) -> String {
+    let disturbs = text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F ~= $0.value) }
+    return disturbs ? quoted(text) : text
   }
 }

@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["pytorch_model.bin", "model.safetensors.index.json"])
+  @Test(arguments: ["model.safetensors.index.json", "tf_model.h5"])
   func weightsInAnotherContainerAreNamed(file: String) throws {
     let directory = try TemporaryDirectory()
     _ = try directory.write("config.json", Array("{}".utf8))
@@ -42,6 +42,39 @@ import Testing
     // Beside weights that are read it does not matter.
     _ = try directory.write("model.safetensors", safetensors("{}"))
     #expect(try Checkpoint(directory: directory.path).weights.tensors.isEmpty)
+  }
+
+  /// Weights under every name; then the first is removed, and so on.
+  @Test func weightsAreLookedForInOrder() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write("config.json", Array("{}".utf8))
+    let archive = torchArchive(PickleWriter.pair()).bytes
+    for name in Checkpoint.weightFiles {
+      let index = Array("{\"weight_map\":{\"t\":\"shard\"}}".utf8)
+      _ = try directory.write(
+        name,
+        name.hasSuffix(".json") ? index : name.hasSuffix("tensors") ? safetensors("{}") : archive)
+    }
+    _ = try directory.write("shard", archive)
+    for name in Checkpoint.weightFiles {
+      #expect(try Checkpoint(directory: directory.path).weights.name == name)
+      #expect(try Checkpoint.weights(in: directory.path + "/").name == name)
+      try directory.remove(name)
+    }
+    #expect(throws: CheckpointError.missingFile(path: directory.path + "/model.safetensors")) {
+      try Checkpoint(directory: directory.path)
+    }
+  }
+
+  @Test func weightsThatAreWrongAreNotPassedOver() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write("config.json", Array("{}".utf8))
+    _ = try directory.write("model.safetensors", [1])
+    _ = try directory.write("pytorch_model.bin", torchArchive(PickleWriter.pair()).bytes)
+    #expect(
+      throws: CheckpointError.invalidSafetensors(
+        file: "model.safetensors", .fileTooShort(bytes: 1))
+    ) { try Checkpoint(directory: directory.path) }
   }
 }
 

@@ -119,6 +119,7 @@ private let directory =
     let info = try #require(file["scores"])
     #expect(try file.floats(of: info) == [0.25, 0.75, 1, 0])
   }
+
 }
 
 /// Lines without indentation, as one text.

@@ -22,6 +22,11 @@ package final class TemporaryDirectory {
     return file
   }
 
+  /// Removes a file.
+  package func remove(_ name: String) throws {
+    try FileManager.default.removeItem(atPath: path + "/" + name)
+  }
+
   /// Copies a file of another directory.
   package func copy(_ name: String, from directory: String) throws {
     try FileManager.default.copyItem(atPath: directory + "/" + name, toPath: path + "/" + name)

@@ -5,7 +5,7 @@
 /// are those of the published format, plus ``SafetensorsLimits``.
 ///
 /// Contents are not judged: NaN and infinities are values like others.
-public final class SafetensorsFile: Sendable {
+public final class SafetensorsFile: TensorFile {
   /// The path as it was given.
   public let path: String
 
@@ -18,8 +18,8 @@ public final class SafetensorsFile: Sendable {
   private let index: [TensorName: Int]
   private let contents: MappedFile
 
-  /// The last part of the path: the name by which messages call this file.
-  public var name: String { fileName(path) }
+  /// `safetensors`.
+  public var format: String { "safetensors" }
 
   /// Opens a file and checks its header.
   ///
@@ -73,14 +73,6 @@ public final class SafetensorsFile: Sendable {
   /// The tensor of a name, or nil.
   public subscript(name: TensorName) -> TensorInfo? {
     index[name].map { tensors[$0] }
-  }
-
-  /// The tensors whose names are not in a set: those that a model did not ask for.
-  ///
-  /// - Parameter consumed: names, for example from ``TensorUse/names``.
-  /// - Returns: The other tensors, in the order of the header.
-  public func tensors(notIn consumed: Set<TensorName>) -> [TensorInfo] {
-    tensors.filter { !consumed.contains($0.name) }
   }
 
   /// Calls a closure with the elements of a tensor as they lie in the file.

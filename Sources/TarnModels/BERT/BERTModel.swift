@@ -28,7 +28,7 @@ public struct BERTModel: EncoderModel {
   /// Reads a checkpoint directory.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and `model.safetensors`.
+  ///   - directory: holds `config.json` and weights.
   ///   - options: instruction set, threads, positions.
   /// - Throws: ``ModelError`` naming the file, the key or tensor, what was found and expected.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {

@@ -145,7 +145,7 @@ public struct LongRangeArenaModel: Sendable {
   let hidden: Linear
   let classifier: Linear
 
-  /// Reads a directory with `config.json` and `model.safetensors`.
+  /// Reads a directory with `config.json` and the weights.
   ///
   /// - Throws: ``ModelError`` naming the file, the key or tensor, what was found and expected.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {

@@ -62,7 +62,7 @@ public struct TextClassifier<Model: EncoderModel>: Sendable {
 
   /// Reads a checkpoint directory with a classifier and a vocabulary.
   ///
-  /// That is `config.json`, `model.safetensors`, `vocab.txt`, and `tokenizer_config.json` if there
+  /// That is `config.json`, weights, `vocab.txt`, and `tokenizer_config.json` if there
   /// is one.
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no classifier.

@@ -20,7 +20,7 @@ public protocol EncoderModel: Sendable {
   /// One sequence.
   associatedtype Input: EncoderInput
 
-  /// Reads a checkpoint directory: `config.json` and `model.safetensors`.
+  /// Reads a checkpoint directory: `config.json` and the weights.
   ///
   /// - Throws: ``ModelError`` naming the file, the key or tensor, what was found and expected.
   init(directory: String, options: ModelOptions) throws(ModelError)

@@ -37,12 +37,31 @@ public struct TensorInfo: Hashable, Sendable {
   public let elementType: ElementType
   /// The dimensions, outermost first; empty for a single number.
   public let shape: [Int]
-  /// Where the elements lie in the file, row-major, little-endian.
+  /// Where the elements lie in the file, little-endian: from the first to the end of the last.
   public let byteRange: Range<Int>
+  /// How many elements apart neighbours of each dimension lie; nil if row-major without gaps.
+  public let strides: [Int]?
+
+  init(
+    name: TensorName, elementType: ElementType, shape: [Int], byteRange: Range<Int>,
+    strides: [Int]? = nil
+  ) {
+    self.name = name
+    self.elementType = elementType
+    self.shape = shape
+    self.byteRange = byteRange
+    self.strides = strides
+  }
 
   /// Number of elements: the product of the shape.
   public var elementCount: Int {
     // Cannot overflow: ElementType.byteCount(shape:) has multiplied them before.
     shape.reduce(1, *)
+  }
+
+  /// Number of bytes that the elements have without gaps.
+  public var byteCount: Int {
+    // Elements in another order are as wide as whole bytes.
+    strides == nil ? byteRange.count : elementCount * (elementType.bitWidth / 8)
   }
 }

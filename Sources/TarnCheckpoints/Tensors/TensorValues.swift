@@ -1,4 +1,4 @@
-extension SafetensorsFile {
+extension TensorFile {
   /// The elements of a tensor as integers; truth values become 0 and 1.
   ///
   /// - Parameter tensor: one of this file's tensors, of a type in ``ElementType/integers``.

@@ -6,10 +6,10 @@ import Synchronization
 ///     let gain = try layer.tensor("output.LayerNorm.weight", shape: [768])
 ///
 /// A scope holds no data. What it finds is checked for shape and type and can be handed to
-/// ``SafetensorsFile/withBytes(of:_:)`` of its ``file``.
+/// ``TensorFile/withBytes(of:_:)`` of its ``file``.
 public struct WeightScope: Sendable {
   /// The file that holds the tensors.
-  public let file: SafetensorsFile
+  public let file: any TensorFile
 
   /// What stands before each name, without the last dot; empty at the root.
   public let prefix: String
@@ -21,11 +21,11 @@ public struct WeightScope: Sendable {
   /// - Parameters:
   ///   - file: the file.
   ///   - use: is told each name that this scope and those made from it hand out.
-  public init(_ file: SafetensorsFile, recording use: TensorUse? = nil) {
+  public init(_ file: any TensorFile, recording use: TensorUse? = nil) {
     self.init(file: file, prefix: "", use: use)
   }
 
-  private init(file: SafetensorsFile, prefix: String, use: TensorUse?) {
+  private init(file: any TensorFile, prefix: String, use: TensorUse?) {
     self.file = file
     self.prefix = prefix
     self.use = use
@@ -155,7 +155,7 @@ public struct WeightScope: Sendable {
 /// The names of the tensors that a model has asked for.
 ///
 /// The caller makes one, hands it to the root scope, and afterwards asks
-/// ``SafetensorsFile/tensors(notIn:)`` what is left. In a survey the model is built without weights:
+/// ``TensorFile/tensors(notIn:)`` what is left. In a survey the model is built without weights:
 /// what is missing or does not fit is collected instead of thrown.
 public final class TensorUse: Sendable {
   private struct State {

@@ -1,0 +1,131 @@
+/// A PyTorch checkpoint, `torch.save`'s zip form or its older stream: named tensors, checked when it
+/// is opened.
+///
+/// A file is a suspect. Its pickle is followed by a machine that makes data and calls nothing: any
+/// instruction or function outside a short list is refused by name and offset, and objects of other
+/// classes stay names. After `init` has returned, each ``TensorInfo`` is known to lie inside its
+/// storage and each storage inside the file. See ``PyTorchProblem`` for the rules and
+/// ``PyTorchLimits`` for the limits.
+///
+/// Tensors may share storages, and may lie in them with gaps or transposed; ``withBytes(of:_:)``
+/// brings those into row-major order. Contents are not judged.
+public final class PyTorchFile: TensorFile {
+  /// Keys under which a dictionary of tensors is looked for, in this order, before the root is tried.
+  public static let stateDictionaryKeys = ["model", "state_dict", "model_state_dict", "module"]
+
+  /// The path as it was given.
+  public let path: String
+
+  /// `PyTorch (zip)` or `PyTorch (legacy)`.
+  public let format: String
+
+  /// All tensors, in the order of the dictionary.
+  public let tensors: [TensorInfo]
+
+  /// What stands beside the dictionary of tensors, in a few words each; empty if nothing does.
+  public let metadata: JSONObject
+
+  private let index: [TensorName: Int]
+  private let contents: MappedFile
+
+  /// Opens a file and checks it.
+  ///
+  /// - Parameters:
+  ///   - path: a file that `torch.save` has written.
+  ///   - loading: mapped or copied; mind the hazard of ``Loading/mapped``.
+  ///   - stateDictionary: the keys that lead from the root to the dictionary of tensors; nil: the
+  ///     first of ``stateDictionaryKeys`` that holds one, failing that the root itself.
+  /// - Throws: ``CheckpointError/invalidPyTorch(file:_:)`` with the rule that is broken, or the
+  ///   reason why the file cannot be read. Of the elements nothing has been read by then.
+  public convenience init(
+    path: String, loading: Loading = .mapped, stateDictionary: [String]? = nil
+  ) throws(CheckpointError) {
+    let file = try OpenFile.open(path)
+    let parts = try PyTorchParts(file, named: fileName(path), stateDictionary)
+    self.init(path: path, parts, try MappedFile(file, loading: loading))
+  }
+
+  /// Reads a file that is in memory already.
+  ///
+  /// - Parameters:
+  ///   - bytes: the whole file; copied.
+  ///   - name: stands for the path in messages.
+  ///   - stateDictionary: as for a path.
+  /// - Throws: ``CheckpointError/invalidPyTorch(file:_:)`` with the rule that is broken.
+  public convenience init(
+    bytes: [UInt8], named name: String, stateDictionary: [String]? = nil
+  ) throws(CheckpointError) {
+    let contents = try MappedFile(bytes: bytes, named: name)
+    let parts = try PyTorchParts(contents, named: fileName(name), stateDictionary)
+    self.init(path: name, parts, contents)
+  }
+
+  private init(path: String, _ parts: PyTorchParts, _ contents: MappedFile) {
+    self.path = path
+    self.contents = contents
+    format = parts.format
+    tensors = parts.tensors
+    index = parts.index
+    metadata = parts.metadata
+  }
+
+  /// The tensor of a name, or nil.
+  public subscript(name: TensorName) -> TensorInfo? {
+    index[name].map { tensors[$0] }
+  }
+
+  /// Calls a closure with the elements of a tensor, row-major and little-endian.
+  ///
+  /// - Parameters:
+  ///   - tensor: one of this file's tensors; traps if its range is not inside the file.
+  ///   - body: receives the bytes, which are valid inside the closure only.
+  /// - Returns: What the closure returns.
+  /// - Throws: What the closure throws.
+  public func withBytes<Result, Failure>(
+    of tensor: TensorInfo, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    guard let strides = tensor.strides else {
+      return try contents.withBytes(in: tensor.byteRange, body)
+    }
+    let gathered = contents.withBytes(in: tensor.byteRange) { bytes in
+      rowMajor(
+        bytes, shape: tensor.shape, strides: strides, size: tensor.elementType.bitWidth / 8)
+    }
+    // SAFETY: bytes have no padding, and the array lives until the closure has returned.
+    return try unsafe body(gathered.span.bytes)
+  }
+}
+
+/// The elements of a tensor, each of `size` bytes, in row-major order.
+///
+/// The tensor has at least one element, and none of them lies outside `bytes`.
+private func rowMajor(
+  _ bytes: RawSpan, shape: [Int], strides: [Int], size: Int
+) -> [UInt8] {
+  let count = shape.reduce(1, *)
+  let columns = shape.last ?? 1
+  let columnStride = (strides.last ?? 1) * size
+  var result: [UInt8] = []
+  result.reserveCapacity(count * size)
+  // Of all dimensions but the last.
+  var place = [Int](repeating: 0, count: max(0, shape.count - 1))
+  var row = 0
+  for _ in 0..<count / columns {
+    var source = row
+    for _ in 0..<columns {
+      for byte in source..<source + size {
+        // SAFETY: the place of each element was checked against the range when the file was opened.
+        result.append(unsafe bytes.unsafeLoad(fromByteOffset: byte, as: UInt8.self))
+      }
+      source += columnStride
+    }
+    for dimension in place.indices.reversed() {
+      place[dimension] += 1
+      row += strides[dimension] * size
+      if place[dimension] < shape[dimension] { break }
+      row -= shape[dimension] * strides[dimension] * size
+      place[dimension] = 0
+    }
+  }
+  return result
+}

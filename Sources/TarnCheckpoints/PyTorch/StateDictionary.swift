@@ -1,0 +1,125 @@
+/// The dictionary of tensors inside what a pickle holds.
+struct StateDictionary {
+  /// Names with places in ``PickleMachine/tensors``, in the order of the dictionary.
+  private(set) var tensors: [(name: TensorName, tensor: Int)] = []
+  /// Position of each name.
+  private(set) var index: [TensorName: Int] = [:]
+  /// What stands beside the dictionary, in a few words each.
+  private(set) var metadata = JSONObject()
+
+  /// Finds the dictionary.
+  ///
+  /// - Parameters:
+  ///   - root: what the pickle holds.
+  ///   - path: keys that lead to the dictionary; nil: the first of
+  ///     ``PyTorchFile/stateDictionaryKeys`` that holds a dictionary with tensors, failing that the
+  ///     root itself.
+  ///   - machine: has followed the pickle.
+  /// - Throws: the rule that is broken.
+  init(
+    _ root: PickleValue, path: [String]?, _ machine: inout PickleMachine
+  ) throws(PyTorchProblem) {
+    guard let top = machine.items(of: root) else {
+      throw .noStateDictionary(found: machine.summary(root))
+    }
+    if let path {
+      var items = top
+      for key in path {
+        guard let next = machine.items(of: machine.value(items, key)) else {
+          throw .noStateDictionary(found: "no dictionary under \(quoted(key))")
+        }
+        items = next
+      }
+      try read(items, &machine)
+      return
+    }
+    let key = PyTorchFile.stateDictionaryKeys.first { key in
+      machine.items(of: machine.value(top, key)).map(machine.hasTensors) ?? false
+    }
+    if let key, let items = machine.items(of: machine.value(top, key)) {
+      try read(items, &machine)
+      try describe(top, without: key, &machine)
+    } else if machine.hasTensors(top) {
+      try read(top, &machine)
+    } else {
+      let keys = stride(from: 0, to: top.count, by: 2).prefix(8).map { machine.summary(top[$0]) }
+      throw .noStateDictionary(
+        found: keys.isEmpty ? "an empty dict" : "a dict of " + keys.joined(separator: ", "))
+    }
+  }
+
+  private mutating func read(
+    _ items: [PickleValue], _ machine: inout PickleMachine
+  ) throws(PyTorchProblem) {
+    for position in stride(from: 0, to: items.count, by: 2) {
+      guard case .tensor(let tensor) = items[position + 1] else { continue }
+      guard case .text(let slice) = items[position], let text = machine.text(slice) else {
+        throw .nameNotText
+      }
+      // For the name here, in the index and in the list that the file keeps.
+      try machine.charge(2 * text.utf8.count + 512)
+      let name = TensorName(text)
+      guard index.updateValue(tensors.count, forKey: name) == nil else {
+        throw .duplicateTensor(name)
+      }
+      tensors.append((name, tensor))
+    }
+  }
+
+  private mutating func describe(
+    _ items: [PickleValue], without key: String, _ machine: inout PickleMachine
+  ) throws(PyTorchProblem) {
+    for position in stride(from: 0, to: items.count, by: 2)
+    where !machine.isText(items[position], key) {
+      guard case .text(let slice) = items[position], slice.count <= 256 else { continue }
+      try machine.charge(1024)
+      let name = String(decoding: machine.bytes[slice.range], as: UTF8.self)
+      metadata[name] = .string(machine.summary(items[position + 1]))
+    }
+  }
+}
+
+extension PickleMachine {
+  /// Keys and values of a dictionary, or nil for another value.
+  func items(of value: PickleValue?) -> [PickleValue]? {
+    guard case .node(let index)? = value, nodes[index].kind == .dictionary else { return nil }
+    return nodes[index].items
+  }
+
+  /// The value of a key; of a key that occurs twice the last counts, as in Python.
+  func value(_ items: [PickleValue], _ key: String) -> PickleValue? {
+    stride(from: 0, to: items.count, by: 2).reversed().first { isText(items[$0], key) }
+      .map { items[$0 + 1] }
+  }
+
+  fileprivate func hasTensors(_ items: [PickleValue]) -> Bool {
+    stride(from: 1, to: items.count, by: 2).contains {
+      if case .tensor = items[$0] { true } else { false }
+    }
+  }
+
+  /// A value in a few words.
+  func summary(_ value: PickleValue) -> String {
+    switch value {
+    case .none: "None"
+    case .boolean(let value): value ? "True" : "False"
+    case .integer(let value): String(value)
+    case .largeInteger(let slice): "an integer of \(slice.count) bytes"
+    case .float(let value): value.description
+    case .text(let slice):
+      quoted(String(decoding: bytes[slice.range].prefix(200), as: UTF8.self))
+    case .bytes(let slice): "\(slice.count) bytes"
+    case .global(let index): name(ofGlobal: index)
+    case .storage: "a storage"
+    case .tensor(let index): "a tensor of shape \(tensors[index].shape)"
+    case .node(let index):
+      switch nodes[index].kind {
+      case .list: "list of \(nodes[index].items.count)"
+      case .tuple: "tuple of \(nodes[index].items.count)"
+      case .dictionary: "dict of \(nodes[index].items.count / 2)"
+      case .set: "set"
+      case .object: name(ofGlobal: nodes[index].className)
+      }
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/// Opens a file of tensors, whatever the container.
+///
+/// The first bytes decide: a zip archive or a pickle is a PyTorch file, everything else a safetensors
+/// file.
+///
+/// - Parameters:
+///   - path: a safetensors file or a PyTorch file.
+///   - loading: mapped or copied; mind the hazard of ``Loading/mapped``.
+/// - Returns: The file, checked.
+/// - Throws: ``CheckpointError`` with the rule that is broken, or the reason why the file cannot be
+///   read.
+public func openTensorFile(
+  path: String, loading: Loading = .mapped
+) throws(CheckpointError) -> any TensorFile {
+  let file = try OpenFile.open(path)
+  let prefix = try file.bytes(in: 0..<min(4, file.byteCount))
+  if ZipDirectory.begins(prefix) || prefix.first == PickleOpcode.proto.rawValue {
+    return try PyTorchFile(path: path, loading: loading)
+  }
+  return try SafetensorsFile(path: path, loading: loading)
+}
