@@ -11,18 +11,15 @@ public struct Checkpoint: Sendable {
 
   /// Names under which weights are looked for, in this order.
   ///
-  /// The order of the libraries that publish them: safetensors before PyTorch,
-  /// then the names that fairseq gives.
+  /// The order of the libraries that publish them: safetensors before PyTorch, one file before
+  /// shards; then the names that fairseq gives.
   public static let weightFiles = [
-    "model.safetensors", "pytorch_model.bin", "model.pt", "checkpoint_best.pt",
-    "checkpoint_last.pt",
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json", "model.pt", "checkpoint_best.pt", "checkpoint_last.pt",
   ]
 
   /// Weights in other containers, by the names under which they are published.
-  private static let otherWeights = [
-    "model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5",
-    "flax_model.msgpack",
-  ]
+  private static let otherWeights = ["tf_model.h5", "flax_model.msgpack"]
 
   /// Opens a directory.
   ///

@@ -36,6 +36,11 @@ public enum CheckpointError: Error, Hashable, Sendable {
   /// The file breaks a rule for PyTorch files.
   case invalidPyTorch(file: String, PyTorchProblem)
 
+  // MARK: Shards
+
+  /// An index of shards, or a shard, breaks a rule.
+  case invalidShardIndex(file: String, ShardProblem)
+
   // MARK: Tensors that a model asks for
 
   /// The file has no tensor of that name.
@@ -84,6 +89,8 @@ extension CheckpointError: CustomStringConvertible {
     case .invalidSafetensors(let file, let problem):
       "\(shown(file)): \(problem)"
     case .invalidPyTorch(let file, let problem):
+      "\(shown(file)): \(problem)"
+    case .invalidShardIndex(let file, let problem):
       "\(shown(file)): \(problem)"
     case .unwritableTensor(let name, let found, let expected):
       "tensor \(quoted(name.text)) to be written has \(found), expected \(expected)"

@@ -9,7 +9,8 @@ enum Inspect {
     examples: ["tarn inspect DIR", "tarn inspect --json model.safetensors"],
     operands: "PATH",
     details: """
-      PATH is a checkpoint directory, a safetensors file or a PyTorch file. Prints the model type, its heads and parameters, the container, every tensor with element type, shape
+      PATH is a checkpoint directory, a safetensors file, a PyTorch file or an index of shards. Prints
+      the model type, its heads and parameters, the container, every tensor with element type, shape
       and bytes, and for a directory the tensors that the model needs and does not find, and those
       that it does not know. Only headers are read.
 

@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["model.safetensors.index.json", "tf_model.h5"])
+  @Test(arguments: ["tf_model.h5", "flax_model.msgpack"])
   func weightsInAnotherContainerAreNamed(file: String) throws {
     let directory = try TemporaryDirectory()
     _ = try directory.write("config.json", Array("{}".utf8))

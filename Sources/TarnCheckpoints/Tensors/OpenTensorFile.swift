@@ -1,10 +1,10 @@
 /// Opens a file of tensors, whatever the container.
 ///
-/// The first bytes decide: a zip archive or a pickle is a PyTorch file, everything else a safetensors
-/// file.
+/// A name that ends in `.index.json` is an index of shards. Otherwise the first bytes decide: a zip
+/// archive or a pickle is a PyTorch file, everything else a safetensors file.
 ///
 /// - Parameters:
-///   - path: a safetensors file or a PyTorch file.
+///   - path: a safetensors file, a PyTorch file or an index of shards.
 ///   - loading: mapped or copied; mind the hazard of ``Loading/mapped``.
 /// - Returns: The file, checked.
 /// - Throws: ``CheckpointError`` with the rule that is broken, or the reason why the file cannot be
@@ -12,6 +12,14 @@
 public func openTensorFile(
   path: String, loading: Loading = .mapped
 ) throws(CheckpointError) -> any TensorFile {
+  if path.hasSuffix(".index.json") {
+    return try ShardedFile(path: path, loading: loading)
+  }
+  return try openShard(path: path, loading: loading)
+}
+
+/// Opens a file that is no index, by its first bytes.
+func openShard(path: String, loading: Loading) throws(CheckpointError) -> any TensorFile {
   let file = try OpenFile.open(path)
   let prefix = try file.bytes(in: 0..<min(4, file.byteCount))
   if ZipDirectory.begins(prefix) || prefix.first == PickleOpcode.proto.rawValue {

@@ -1,4 +1,4 @@
-/// Named tensors in a file: what every container gives.
+/// Named tensors in a file, or in the shards that an index names: what every container gives.
 ///
 /// A ``WeightScope`` reads from one, whatever the container.
 public protocol TensorFile: AnyObject, Sendable {
