@@ -15,7 +15,7 @@ import Tarn
 
   private static let commands = [
     Classify.command, Embed.command, FillMask.command, Tokenize.command, RunTensors.command,
-    Inspect.command,
+    Inspect.command, Convert.command,
     Bench.command, CPU.command,
   ]
 

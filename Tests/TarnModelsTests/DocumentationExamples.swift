@@ -120,6 +120,17 @@ private let directory =
     #expect(try file.floats(of: info) == [0.25, 0.75, 1, 0])
   }
 
+  @Test func aPyTorchFileBecomesSafetensors() throws {
+    let torchPath = fixturePath("ponet/weights_zip/pytorch_model.bin")
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/model.safetensors"
+    let source = try openTensorFile(path: torchPath)
+    var copy = SafetensorsWriter()
+    try copy.append(contentsOf: source, floats: .bfloat16)
+    try copy.write(to: path)
+    let file = try SafetensorsFile(path: path)
+    #expect(file.tensors.count == source.tensors.count)
+  }
 }
 
 /// Lines without indentation, as one text.

@@ -5,7 +5,9 @@ import TarnCheckpoints
 import Testing
 
 struct UsageTests {
-  static let commands = ["classify", "fill-mask", "tokenize", "run", "inspect", "bench", "cpu"]
+  static let commands = [
+    "classify", "fill-mask", "tokenize", "run", "inspect", "convert", "bench", "cpu",
+  ]
 
   @Test(arguments: [
     ([], "command is missing"),
@@ -35,6 +37,9 @@ struct UsageTests {
       "option --atol: found \"-1\""
     ),
     (["inspect"], "expected one PATH"),
+    (["convert", "x"], "expected INPUT and OUTPUT"),
+    (["convert", "x", "y", "z"], "expected INPUT and OUTPUT"),
+    (["convert", "x", "y", "--dtype", "f8"], "option --dtype: found \"f8\""),
     (["cpu", "x"], "found operand \"x\""),
   ])
   func wrongUsageExitsWithTwoAndTheUsageLine(words: [String], reason: String) throws {

@@ -16,13 +16,24 @@ public struct SafetensorsWriter {
 
   private var entries: [Entry] = []
   private var names: Set<TensorName> = []
-  private let metadata: KeyValuePairs<String, String>
+  private var metadata = JSONObject()
 
   /// A file without tensors.
   ///
   /// - Parameter metadata: strings for `__metadata__`; of a key that occurs twice the last counts.
   public init(metadata: KeyValuePairs<String, String> = [:]) {
-    self.metadata = metadata
+    for (key, value) in metadata {
+      self.metadata[key] = .string(value)
+    }
+  }
+
+  /// A file without tensors.
+  ///
+  /// - Parameter metadata: of which the strings go to `__metadata__`.
+  public init(copying metadata: JSONObject) {
+    for member in metadata.members where member.value.string != nil {
+      self.metadata[member.key] = member.value
+    }
   }
 
   /// Adds a tensor whose bytes are made when the file is written.
@@ -176,13 +187,9 @@ public struct SafetensorsWriter {
   private func header() throws(CheckpointError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: SafetensorsHeader.prefixByteCount)
     bytes.append(UInt8(ascii: "{"))
-    if !metadata.isEmpty {
-      var object = JSONObject()
-      for (key, value) in metadata {
-        object[key] = .string(value)
-      }
+    if !metadata.members.isEmpty {
       bytes += Array("\"__metadata__\":".utf8)
-      JSONValue.object(object).encode(into: &bytes)
+      JSONValue.object(metadata).encode(into: &bytes)
     }
     var offset = 0
     for entry in entries {

@@ -43,6 +43,20 @@ extension TensorFile {
     }
   }
 
+  /// The elements of a tensor of a type in ``ElementType/weights``, exact.
+  func doubles(of tensor: TensorInfo) -> [Double] {
+    switch tensor.elementType {
+    case .float64:
+      values(of: tensor) { (bits: UInt64) in Double(bitPattern: bits) }
+    case .float16:
+      values(of: tensor) { (bits: UInt16) in Double(float(binary16: bits)) }
+    case .bfloat16:
+      values(of: tensor) { (bits: UInt16) in Double(Float(bitPattern: UInt32(bits) << 16)) }
+    default:
+      values(of: tensor) { (bits: UInt32) in Double(Float(bitPattern: bits)) }
+    }
+  }
+
   private func wrongType(_ tensor: TensorInfo, expected: [ElementType]) -> CheckpointError {
     .wrongElementType(
       file: name, name: tensor.name, found: tensor.elementType, expected: expected)
