@@ -68,57 +68,51 @@ extension CheckpointError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .missingFile(let path):
-      "\(shown(path)): no such file"
+      "\(printable(path)): no such file"
     case .unreadableFile(let path, let reason):
-      "\(shown(path)): cannot be read: \(reason)"
+      "\(printable(path)): cannot be read: \(reason)"
     case .isDirectory(let path):
-      "\(shown(path)): is a directory, expected a file"
+      "\(printable(path)): is a directory, expected a file"
     case .notRegularFile(let path):
-      "\(shown(path)): is a pipe or a device, expected a regular file"
+      "\(printable(path)): is a pipe or a device, expected a regular file"
     case .emptyFile(let path):
-      "\(shown(path)): the file is empty"
+      "\(printable(path)): the file is empty"
     case .fileTooLarge(let path, let bytes, let limit):
-      "\(shown(path)): the file has \(bytes) bytes, expected at most \(limit)"
+      "\(printable(path)): the file has \(bytes) bytes, expected at most \(limit)"
     case .changedWhileReading(let path):
-      "\(shown(path)): the file became shorter while it was read"
+      "\(printable(path)): the file became shorter while it was read"
     case .unwritableFile(let path, let reason):
-      "\(shown(path)): cannot be written: \(reason)"
+      "\(printable(path)): cannot be written: \(reason)"
     case .unsupportedWeights(let directory, let file):
-      "\(shown(directory)): found \(file), which is not supported, expected "
+      "\(printable(directory)): found \(file), which is not supported, expected "
         + alternatives(Checkpoint.weightFiles) + "; convert the weights to safetensors"
     case .invalidSafetensors(let file, let problem):
-      "\(shown(file)): \(problem)"
+      "\(printable(file)): \(problem)"
     case .invalidPyTorch(let file, let problem):
-      "\(shown(file)): \(problem)"
+      "\(printable(file)): \(problem)"
     case .invalidShardIndex(let file, let problem):
-      "\(shown(file)): \(problem)"
+      "\(printable(file)): \(problem)"
     case .unwritableTensor(let name, let found, let expected):
       "tensor \(quoted(name.text)) to be written has \(found), expected \(expected)"
     case .missingTensor(let file, let name):
-      "\(shown(file)): tensor \(quoted(name.text)) is missing"
+      "\(printable(file)): tensor \(quoted(name.text)) is missing"
     case .wrongShape(let file, let name, let found, let expected):
-      "\(shown(file)): tensor \(quoted(name.text)) has shape \(found), expected \(expected)"
+      "\(printable(file)): tensor \(quoted(name.text)) has shape \(found), expected \(expected)"
     case .wrongElementType(let file, let name, let found, let expected):
-      "\(shown(file)): tensor \(quoted(name.text)) has element type \(found), expected "
+      "\(printable(file)): tensor \(quoted(name.text)) has element type \(found), expected "
         + alternatives(expected.map(\.description))
     case .integerTooLarge(let file, let name, let index, let found):
-      "\(shown(file)): tensor \(quoted(name.text)) has \(found) at index \(index), expected at"
+      "\(printable(file)): tensor \(quoted(name.text)) has \(found) at index \(index), expected at"
         + " most \(Int.max)"
     case .invalidJSON(let file, let error):
-      "\(shown(file)): not valid JSON: \(error)"
+      "\(printable(file)): not valid JSON: \(error)"
     case .notAnObject(let file, let found):
-      "\(shown(file)): found \(found), expected a JSON object"
+      "\(printable(file)): found \(found), expected a JSON object"
     case .wrongValue(let file, let key, let found?, let expected):
-      "\(shown(file)): key \(quoted(key)) is \(found), expected \(expected)"
+      "\(printable(file)): key \(quoted(key)) is \(found), expected \(expected)"
     case .wrongValue(let file, let key, nil, let expected):
-      "\(shown(file)): key \(quoted(key)) is missing, expected \(expected)"
+      "\(printable(file)): key \(quoted(key)) is missing, expected \(expected)"
     }
-  }
-
-  /// A path without quotes, unless it holds characters that would disturb the line.
-  private func shown(_ path: String) -> String {
-    let disturbs = path.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
-    return disturbs ? quoted(path) : path
   }
 }
 

@@ -127,10 +127,4 @@ enum Inspect {
     for tensor in survey.unknown { Output.line("unknown     \(printable(tensor.name.text))") }
     if survey.problems.isEmpty { Output.line("complete    all that the model needs is there") }
   }
-
-  /// Text of a file as it is, unless it holds characters that could write to the terminal.
-  private static func printable(_ text: String) -> String {
-    let disturbs = text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F ~= $0.value) }
-    return disturbs ? quoted(text) : text
-  }
 }

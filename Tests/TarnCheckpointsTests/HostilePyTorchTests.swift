@@ -588,6 +588,10 @@ import Testing
       $0.global("torch.nn", "Linear")
       $0.ops(.emptyTuple, .newObj, .emptyDict, .build)
     },
+    dictionary("a class that writes to the terminal", "\"torch.\\u{1b}[31m\"") {
+      $0.global("torch", "\u{1B}[31m")
+      $0.ops(.emptyTuple, .newObj)
+    },
     dictionary("a dictionary without tensors", "a dict of \"epoch\", \"model\"") {
       $0.ops(.emptyDict, .mark)
       $0.text("epoch")

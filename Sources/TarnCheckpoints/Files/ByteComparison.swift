@@ -36,6 +36,12 @@ struct ByteKey: Hashable, Sendable {
   }
 }
 
+/// Text from a file or a path as it is, but quoted if it holds characters that would disturb the line.
+package func printable(_ text: String) -> String {
+  let disturbs = text.unicodeScalars.contains { $0.value < 0x20 || 0x7F...0x9F ~= $0.value }
+  return disturbs ? quoted(text) : text
+}
+
 /// Text from a file, quoted for one line of an error message.
 ///
 /// Control characters are escaped, so that a file cannot write to the reader's terminal, and text

@@ -109,7 +109,7 @@ extension PickleMachine {
     case .text(let slice):
       quoted(String(decoding: bytes[slice.range].prefix(200), as: UTF8.self))
     case .bytes(let slice): "\(slice.count) bytes"
-    case .global(let index): name(ofGlobal: index)
+    case .global(let index): printable(name(ofGlobal: index))
     case .storage: "a storage"
     case .tensor(let index): "a tensor of shape \(tensors[index].shape)"
     case .node(let index):
@@ -118,7 +118,7 @@ extension PickleMachine {
       case .tuple: "tuple of \(nodes[index].items.count)"
       case .dictionary: "dict of \(nodes[index].items.count / 2)"
       case .set: "set"
-      case .object: name(ofGlobal: nodes[index].className)
+      case .object: printable(name(ofGlobal: nodes[index].className))
       }
     }
   }
