@@ -133,7 +133,8 @@ private func gradientCases(
           biasGradient: &dBias, on: execution)
       }, result: square,
       expected: eachRow {
-        layerNormGradientOracle($0, gain: gain.elements, epsilon: 1e-6, upstream: $1).dx.values
+        layerNormGradientOracle($0, gain: gain.elements, epsilon: 1e-6, upstream: $1).dx
+          .map(\.value)
       }),
     KernelCase(
       name: "rms-norm-gradient", bound: .memory(bytes: 3 * pass),
@@ -143,7 +144,7 @@ private func gradientCases(
           on: execution)
       }, result: square,
       expected: eachRow {
-        rmsNormGradientOracle($0, gain: gain.elements, epsilon: 1e-6, upstream: $1).dx.values
+        rmsNormGradientOracle($0, gain: gain.elements, epsilon: 1e-6, upstream: $1).dx.map(\.value)
       }),
     KernelCase(
       name: "softmax-gradient", bound: .memory(bytes: 3 * pass),
