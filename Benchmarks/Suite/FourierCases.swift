@@ -5,28 +5,32 @@ import TarnTestSupport
 
 /// The complex transform and FNet's mixing, by FFT and by products with matrices of cosines.
 ///
-/// With 512 rows also other lengths, which the name says. An operation of a complex transform is one
-/// of `5·n·log₂ n`; the mixing needs half of the half.
+/// With 512 rows also other lengths, and mixing of other columns, which the name says. An operation of a
+/// complex transform is one of `5·n·log₂ n`; the mixing needs half of the half.
 func fourierCases(rows n: Int, columns d: Int, on execution: Execution) -> [KernelCase] {
   var cases: [KernelCase] = []
   for length in n == 512 ? [512, 509, 768, 1024, 4096, 4093] : [n] {
     cases.append(
-      KernelCase(name("fourier", length, n)) { try transform(length, d, on: execution) })
+      KernelCase("fourier" + (length == n ? "" : "-\(length)")) {
+        try transform(length, d, on: execution)
+      })
   }
   for length in n == 512 ? [128, 512, 509, 2048, 4096, 4093] : [n] {
-    cases.append(KernelCase(name("fourier-mix", length, n)) { try mix(length, d, on: execution) })
+    let suffix = length == n ? "" : "-\(length)"
+    cases.append(KernelCase("fourier-mix" + suffix) { try mix(length, d, on: execution) })
     if length <= 4096, length % 2 == 0 || n < 512 {
       cases.append(
-        KernelCase(name("fourier-mix-matmul", length, n)) {
-          try mixByProducts(length, d, on: execution)
-        })
+        KernelCase("fourier-mix-matmul" + suffix) { try mixByProducts(length, d, on: execution) })
     }
   }
+  // Small squares, for the border between both ways.
+  for size in n == 512 ? [8, 16, 32, 64, 128] : [] {
+    let suffix = "-\(size)x\(size)"
+    cases.append(KernelCase("fourier-mix" + suffix) { try mix(size, size, on: execution) })
+    cases.append(
+      KernelCase("fourier-mix-matmul" + suffix) { try mixByProducts(size, size, on: execution) })
+  }
   return cases
-}
-
-private func name(_ operation: String, _ length: Int, _ n: Int) -> String {
-  length == n ? operation : "\(operation)-\(length)"
 }
 
 /// `d` columns of complex numbers, in place: the input at first, zeros in all later runs.
@@ -55,7 +59,7 @@ private func transform(
       return expected
     },
     // Real and imaginary part.
-    bytes: 16 * length * d, rows: length)
+    bytes: 16 * length * d, elements: length * d)
 }
 
 private func mix(_ length: Int, _ d: Int, on execution: Execution) throws -> PreparedKernel {
@@ -69,7 +73,7 @@ private func mix(_ length: Int, _ d: Int, on execution: Execution) throws -> Pre
     run: { y in try fourierMix(x, over: one, into: &y, on: execution) },
     result: try Matrix(rows: length, columns: d),
     expected: { fourierMixOracle(doubles(x), rows: length, columns: d) },
-    bytes: 8 * length * d, rows: length)
+    bytes: 8 * length * d, elements: length * d)
 }
 
 /// The same mixing by two products with matrices of `cos + sin`, `H_n·x'` for half
@@ -115,5 +119,5 @@ private func mixByProducts(
     }, result: try Matrix(rows: rows, columns: d),
     expected: {
       Array(fourierMixOracle(doubles(x), rows: length, columns: d).prefix(rows * d))
-    }, rows: length)
+    }, elements: length * d)
 }

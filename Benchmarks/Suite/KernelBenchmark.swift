@@ -110,7 +110,7 @@ private func measure(
     operation: kernelCase.name, instructionSet: execution.instructionSet, timing: timing,
     operations: kernel.countedOperations.map(Double.init),
     bytes: kernel.countedBytes.map(Double.init),
-    elements: Double((kernel.rows ?? n) * 768), bound: peakTime > trafficTime ? "peak" : traffic,
+    elements: Double(kernel.elements ?? n * 768), bound: peakTime > trafficTime ? "peak" : traffic,
     share: limit / timing.median, length: n,
     counters: counters)
 }

@@ -53,8 +53,8 @@ struct PreparedKernel {
   var operations: Int? = nil
   /// Bytes of one call, if the bound does not say them: each input read once, each output written once.
   var bytes: Int? = nil
-  /// Rows that it works on, if they are not those that were asked for.
-  var rows: Int? = nil
+  /// Elements that it works on, if they are not those of the rows that were asked for.
+  var elements: Int? = nil
 }
 
 extension PreparedKernel {
