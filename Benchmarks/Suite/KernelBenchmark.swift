@@ -261,4 +261,5 @@ private func kernelCases(
     + topKCases(rows: n, columns: d, on: execution)
     + fourierCases(rows: n, columns: d, on: execution)
     + rowCases(rows: n, columns: d, on: execution).grouped(.rows)
+    + copyCases(rows: n, columns: d, on: execution)
 }
