@@ -5,8 +5,8 @@ import TarnTestSupport
 
 /// The complex transform and FNet's mixing, by FFT and by products with matrices of cosines.
 ///
-/// With 512 rows also other lengths, which the name says. An operation of a complex transform is one
-/// of `5·n·log₂ n`; the mixing needs half of the half.
+/// With 512 rows also other lengths, and mixing of other columns, which the name says. An operation of a
+/// complex transform is one of `5·n·log₂ n`; the mixing needs half of the half.
 func fourierCases(rows n: Int, columns d: Int, on execution: Execution) throws -> [KernelCase] {
   var cases: [KernelCase] = []
   for length in n == 512 ? [512, 509, 768, 1024, 4096, 4093] : [n] {
@@ -17,6 +17,11 @@ func fourierCases(rows n: Int, columns d: Int, on execution: Execution) throws -
     if length <= 4096, length % 2 == 0 || n < 512 {
       cases.append(try productCase(length, n, d, on: execution))
     }
+  }
+  // Small squares, for the border between both ways.
+  for length in n == 512 ? [8, 16, 32, 64, 128] : [] {
+    cases.append(try mixCase(length, n, length, on: execution))
+    cases.append(try productCase(length, n, length, on: execution))
   }
   return cases
 }
@@ -41,8 +46,9 @@ private func binaryLogarithm(_ n: Int) -> Double {
   return result
 }
 
-private func name(_ operation: String, _ length: Int, _ n: Int) -> String {
-  length == n ? operation : "\(operation)-\(length)"
+private func name(_ operation: String, _ length: Int, _ n: Int, columns d: Int? = nil) -> String {
+  if let d, d == length { return "\(operation)-\(length)x\(d)" }
+  return length == n ? operation : "\(operation)-\(length)"
 }
 
 /// `d` columns of complex numbers, in place: the input at first, zeros in all later runs.
@@ -80,7 +86,7 @@ private func mixCase(
   let operations =
     1.25 * Double(length * d) * (binaryLogarithm(length) + binaryLogarithm(d))
   return KernelCase(
-    name: name("fourier-mix", length, n), bound: .arithmetic(operations: Int(operations)),
+    name: name("fourier-mix", length, n, columns: d), bound: .arithmetic(operations: Int(operations)),
     run: { y in try fourierMix(x, over: one, into: &y, on: execution) },
     result: try Matrix(rows: length, columns: d),
     expected: { fourierMixOracle(x.elements.map(Double.init), rows: length, columns: d) },
@@ -123,7 +129,7 @@ private func productCase(
       return q < half ? u[j, q] : u[(length - j) % length, d - q]
     })
   return KernelCase(
-    name: name("fourier-mix-matmul", length, n),
+    name: name("fourier-mix-matmul", length, n, columns: d),
     bound: .arithmetic(operations: 2 * length * length * half + 2 * rows * d * d),
     run: { y in
       try matmul(left, folded, into: &u, on: execution)
