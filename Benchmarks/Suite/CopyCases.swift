@@ -9,11 +9,9 @@ import TarnKernelInterface
 /// - `copy-rows-by-4`: the first 64 columns of four rows, the next 64 of them, and so on.
 /// - `copy-rows-scattered`: rows are read as `gather` reads them.
 /// - `copy-strips`: 64 columns of all rows, then the next 64.
-func copyCases(rows n: Int, columns d: Int, on execution: Execution) throws -> [KernelCase] {
+func copyCases(rows n: Int, columns d: Int, on execution: Execution) -> [KernelCase] {
   let width = 64
   let columns = (d + width - 1) / width * width
-  let x = try randomMatrix(n, columns, seed: 41)
-  let target = try Matrix(rows: n, columns: columns)
   let copy = unsafe execution.table.machine.copyAll
   let strips = stride(from: 0, to: columns, by: width)
   let source = { (i: Int) in i * 41 % n }
@@ -21,12 +19,16 @@ func copyCases(rows n: Int, columns d: Int, on execution: Execution) throws -> [
     _ name: String, from row: @escaping (Int) -> Int = { $0 },
     _ body: @escaping (MatrixView, MutableMatrixView) -> Void
   ) -> KernelCase {
-    KernelCase(
-      name: name, bound: .memory(bytes: 8 * n * columns),
-      run: { y in x.withView { x in y.withMutableView { y in body(x, y) } } }, result: target,
-      expected: {
-        (0..<n).flatMap { i in (0..<columns).map { Double(x[row(i), $0]) } }
-      }, group: .rows)
+    KernelCase(name) {
+      let x = try randomMatrix(n, columns, seed: 41)
+      return PreparedKernel(
+        bound: .memory(bytes: 8 * n * columns),
+        run: { y in x.withView { x in y.withMutableView { y in body(x, y) } } },
+        result: try Matrix(rows: n, columns: columns),
+        expected: {
+          (0..<n).flatMap { i in (0..<columns).map { Double(x[row(i), $0]) } }
+        })
+    }
   }
   // SAFETY: both matrices have n rows of `columns` elements, a multiple of 64, and are two.
   return [

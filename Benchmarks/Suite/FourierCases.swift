@@ -7,62 +7,44 @@ import TarnTestSupport
 ///
 /// With 512 rows also other lengths, and mixing of other columns, which the name says. An operation of a
 /// complex transform is one of `5·n·log₂ n`; the mixing needs half of the half.
-func fourierCases(rows n: Int, columns d: Int, on execution: Execution) throws -> [KernelCase] {
+func fourierCases(rows n: Int, columns d: Int, on execution: Execution) -> [KernelCase] {
   var cases: [KernelCase] = []
   for length in n == 512 ? [512, 509, 768, 1024, 4096, 4093] : [n] {
-    cases.append(try transformCase(length, n, d, on: execution))
+    cases.append(
+      KernelCase("fourier" + (length == n ? "" : "-\(length)")) {
+        try transform(length, d, on: execution)
+      })
   }
   for length in n == 512 ? [128, 512, 509, 2048, 4096, 4093] : [n] {
-    cases.append(try mixCase(length, n, d, on: execution))
+    let suffix = length == n ? "" : "-\(length)"
+    cases.append(KernelCase("fourier-mix" + suffix) { try mix(length, d, on: execution) })
     if length <= 4096, length % 2 == 0 || n < 512 {
-      cases.append(try productCase(length, n, d, on: execution))
+      cases.append(
+        KernelCase("fourier-mix-matmul" + suffix) { try mixByProducts(length, d, on: execution) })
     }
   }
   // Small squares, for the border between both ways.
-  for length in n == 512 ? [8, 16, 32, 64, 128] : [] {
-    cases.append(try mixCase(length, n, length, on: execution))
-    cases.append(try productCase(length, n, length, on: execution))
+  for size in n == 512 ? [8, 16, 32, 64, 128] : [] {
+    let suffix = "-\(size)x\(size)"
+    cases.append(KernelCase("fourier-mix" + suffix) { try mix(size, size, on: execution) })
+    cases.append(
+      KernelCase("fourier-mix-matmul" + suffix) { try mixByProducts(size, size, on: execution) })
   }
   return cases
 }
 
-private func binaryLogarithm(_ n: Int) -> Double {
-  // Of the factors of a length there is no need to know more than this.
-  var value = Double(n)
-  var result = 0.0
-  while value >= 2 {
-    value /= 2
-    result += 1
-  }
-  var bit = 0.5
-  for _ in 0..<20 {
-    value *= value
-    if value >= 2 {
-      value /= 2
-      result += bit
-    }
-    bit /= 2
-  }
-  return result
-}
-
-private func name(_ operation: String, _ length: Int, _ n: Int, columns d: Int? = nil) -> String {
-  if let d, d == length { return "\(operation)-\(length)x\(d)" }
-  return length == n ? operation : "\(operation)-\(length)"
-}
-
 /// `d` columns of complex numbers, in place: the input at first, zeros in all later runs.
-private func transformCase(
-  _ length: Int, _ n: Int, _ d: Int, on execution: Execution
-) throws -> KernelCase {
+private func transform(
+  _ length: Int, _ d: Int, on execution: Execution
+) throws -> PreparedKernel {
   let plan = try FourierPlan(length: length)
   let x = try randomMatrix(length, d, seed: 20)
   var imaginary = try Matrix(rows: length, columns: d)
   let zeros = imaginary
   var runs = 0
-  let operations = 5 * Double(length) * binaryLogarithm(length) * Double(d)
-  return KernelCase(
-    name: name("fourier", length, n), bound: .arithmetic(operations: Int(operations)),
+  let operations = 5 * Double(length) * binaryLogarithm(Double(length)) * Double(d)
+  return PreparedKernel(
+    bound: .arithmetic(operations: Int(operations)),
     run: { real in
       runs += 1
       if runs == 2 { (real, imaginary) = (zeros, zeros) }
@@ -75,22 +57,23 @@ private func transformCase(
         for (k, value) in fastFourierOracle(z).enumerated() { expected[k * d + j] = value.re }
       }
       return expected
-    }, rows: length)
+    },
+    // Real and imaginary part.
+    bytes: 16 * length * d, elements: length * d)
 }
 
-private func mixCase(
-  _ length: Int, _ n: Int, _ d: Int, on execution: Execution
-) throws -> KernelCase {
+private func mix(_ length: Int, _ d: Int, on execution: Execution) throws -> PreparedKernel {
   let x = try randomMatrix(length, d, seed: 21)
   let one = try Ragged(lengths: [length])
   let operations =
-    1.25 * Double(length * d) * (binaryLogarithm(length) + binaryLogarithm(d))
-  return KernelCase(
-    name: name("fourier-mix", length, n, columns: d), bound: .arithmetic(operations: Int(operations)),
+    1.25 * Double(length * d)
+    * (binaryLogarithm(Double(length)) + binaryLogarithm(Double(d)))
+  return PreparedKernel(
+    bound: .arithmetic(operations: Int(operations)),
     run: { y in try fourierMix(x, over: one, into: &y, on: execution) },
     result: try Matrix(rows: length, columns: d),
-    expected: { fourierMixOracle(x.elements.map(Double.init), rows: length, columns: d) },
-    rows: length)
+    expected: { fourierMixOracle(doubles(x), rows: length, columns: d) },
+    bytes: 8 * length * d, elements: length * d)
 }
 
 /// The same mixing by two products with matrices of `cos + sin`, `H_n·x'` for half
@@ -98,9 +81,9 @@ private func mixCase(
 ///
 /// Folding and mirroring, which only copy, are left out of the time: the second product takes what
 /// the first gave before.
-private func productCase(
-  _ length: Int, _ n: Int, _ d: Int, on execution: Execution
-) throws -> KernelCase {
+private func mixByProducts(
+  _ length: Int, _ d: Int, on execution: Execution
+) throws -> PreparedKernel {
   func hartley(_ n: Int) throws -> Matrix {
     let roots = (0..<n).map { k in
       let root = unitRoot(k, of: n)
@@ -128,15 +111,13 @@ private func productCase(
       let (j, q) = (i / d, i % d)
       return q < half ? u[j, q] : u[(length - j) % length, d - q]
     })
-  return KernelCase(
-    name: name("fourier-mix-matmul", length, n, columns: d),
+  return PreparedKernel(
     bound: .arithmetic(operations: 2 * length * length * half + 2 * rows * d * d),
     run: { y in
       try matmul(left, folded, into: &u, on: execution)
       try matmul(whole, right, into: &y, on: execution)
     }, result: try Matrix(rows: rows, columns: d),
     expected: {
-      Array(
-        fourierMixOracle(x.elements.map(Double.init), rows: length, columns: d).prefix(rows * d))
-    })
+      Array(fourierMixOracle(doubles(x), rows: length, columns: d).prefix(rows * d))
+    }, elements: length * d)
 }

@@ -33,10 +33,9 @@ func benchmarkKernels(
         && settings.includes("\(variant(kernel))/\(n)x768", kernel.group.rawValue)
     }
     let all = (lengths(settings) + moreLengths(settings)).sorted()
-    for var small in try kernelCases(rows: 37, columns: 70, on: execution) {
+    for small in try kernelCases(rows: 37, columns: 70, on: execution) {
       guard all.contains(where: { isWanted(small, $0) }) else { continue }
       output.progress("checking \(variant(small))")
-      try small.run(&small.result)
       try check(small, set)
     }
     for n in all {
@@ -74,11 +73,10 @@ private let gainCounter = "gain_by_threads"
 ///
 /// The bound that applies is the one that takes longer: moving the bytes, or the operations.
 private func measure(
-  _ kernel: KernelCase, _ threaded: KernelCase?, _ variant: String, rows n: Int,
-  on execution: Execution,
-  _ settings: BenchmarkSettings
+  _ kernelCase: KernelCase, _ threaded: KernelCase?, _ variant: String, rows n: Int,
+  on execution: Execution, _ settings: BenchmarkSettings
 ) throws -> Row {
-  var kernel = kernel
+  var kernel = try kernelCase.prepare()
   let bytes = kernel.countedBytes ?? 0
   let probe = try BandwidthProbe(execution, bytes: bytes)
   var operations = 0
@@ -94,7 +92,9 @@ private func measure(
   case .memory, .arithmetic: bodies += bytes > 0 ? probe.copies(bytes) : []
   }
   let bounds = 1..<bodies.count
-  if var threaded { bodies.append { try threaded.run(&threaded.result) } }
+  if var threaded = try threaded?.prepare() {
+    bodies.append { try threaded.run(&threaded.result) }
+  }
   var times = InterleavedTimes(settings, shortest: 0.01)
   try times.measure(bodies)
   let timing = times.timings[0]
@@ -106,22 +106,25 @@ private func measure(
   }
   let limit = max(peakTime, trafficTime)
   return Row(
-    variant: variant, shape: "\(n)x768", group: kernel.group == .rows ? .rows : .pooling,
-    operation: kernel.name, instructionSet: execution.instructionSet, timing: timing,
+    variant: variant, shape: "\(n)x768", group: kernelCase.group == .rows ? .rows : .pooling,
+    operation: kernelCase.name, instructionSet: execution.instructionSet, timing: timing,
     operations: kernel.countedOperations.map(Double.init),
     bytes: kernel.countedBytes.map(Double.init),
-    elements: Double((kernel.rows ?? n) * 768), bound: peakTime > trafficTime ? "peak" : traffic,
+    elements: Double(kernel.elements ?? n * 768), bound: peakTime > trafficTime ? "peak" : traffic,
     share: limit / timing.median, length: n,
     counters: counters)
 }
 
-private func check(_ kernel: KernelCase, _ set: InstructionSet) throws {
+/// Runs a kernel and compares what it gives with its oracle.
+private func check(_ kernelCase: KernelCase, _ set: InstructionSet) throws {
+  var kernel = try kernelCase.prepare()
+  try kernel.run(&kernel.result)
   let found = kernel.result.elements
   let expected = kernel.expected()
   for i in expected.indices {
     let difference = (Double(found[i]) - expected[i]).magnitude
     if !(difference <= 1e-4 * max(1, expected[i].magnitude)) {
-      throw BenchmarkError.wrongResult("\(kernel.name) on \(set.rawValue), element \(i)")
+      throw BenchmarkError.wrongResult("\(kernelCase.name) on \(set.rawValue), element \(i)")
     }
   }
 }
@@ -130,136 +133,13 @@ private func check(_ kernel: KernelCase, _ set: InstructionSet) throws {
 private func kernelCases(
   rows n: Int, columns d: Int, on execution: Execution
 ) throws -> [KernelCase] {
-  let x = try randomMatrix(n, d, seed: 3)
-  let other = try randomMatrix(n, d, seed: 4)
-  let gain = try randomMatrix(1, d, seed: 5)
-  let bias = try randomMatrix(1, d, seed: 6)
-  let one = try Ragged(lengths: [n])
-  let square = try Matrix(rows: n, columns: d)
-  let line = try Matrix(rows: 1, columns: d)
-  let values = x.elements
-  let pass = 4 * n * d
-  var cases: [KernelCase] = []
-
-  cases.append(
-    KernelCase(
-      name: "layer-norm-residual", bound: .memory(bytes: 3 * pass),
-      run: { y in
-        try layerNorm(
-          x, residual: other, gain: gain, bias: bias, epsilon: 1e-12, into: &y, on: execution)
-      }, result: square,
-      expected: {
-        (0..<n).flatMap { i in
-          layerNormOracle(
-            x.rows(i..<i + 1).elements, residual: other.rows(i..<i + 1).elements,
-            gain: gain.elements, bias: bias.elements, epsilon: 1e-12
-          ).values
-        }
-      }, group: .rows, operations: 9 * n * d))
-  cases.append(
-    KernelCase(
-      name: "softmax", bound: .memory(bytes: 2 * pass),
-      run: { y in try softmax(x, into: &y, on: execution) }, result: square,
-      expected: { (0..<n).flatMap { softmaxOracle(x.rows($0..<$0 + 1).elements, scale: 1) } },
-      group: .rows, operations: 20 * n * d))
-  // Operations as the kernels' source has them; see `operations` of KernelCase.
-  let functions: [(ElementwiseFunction, Int)] = [
-    (.exp, 23), (.tanh, 31), (.erf, 46), (.gelu, 33), (.geluTanh, 25), (.relu, 1), (.sigmoid, 24),
-    (.silu, 24),
-  ]
-  for (function, operations) in functions {
-    cases.append(
-      KernelCase(
-        name: "\(function)", bound: .memory(bytes: 2 * pass),
-        run: { y in try elementwise(function, x, into: &y, on: execution) }, result: square,
-        expected: { values.map { elementwiseOracle(function, Double($0)) } },
-        group: .rows, operations: operations * n * d))
-  }
-  cases.append(
-    KernelCase(
-      name: "masked-mean", bound: .read(bytes: pass),
-      run: { y in try maskedMean(x, over: one, into: &y, on: execution) }, result: line,
-      expected: { meanOracle(values, rows: n, columns: d, keep: nil).values },
-      operations: n * d))
-
-  let labels = (0..<n).map { Int32($0 / 25) }
-  let segments = (n + 24) / 25
-  let lowest = try Matrix(
-    rows: segments, columns: d, [Float](repeating: -.infinity, count: segments * d))
-  cases.append(
-    KernelCase(
-      name: "segment-max", bound: .read(bytes: pass + 4 * segments * d),
-      run: { y in try segmentMax(x, labels: labels, into: &y, on: execution) }, result: lowest,
-      expected: {
-        segmentMaxOracle(values, columns: d, labels: labels, segments: segments).map(Double.init)
-      }, operations: n * d))
-  let framed = try randomMatrix(n + 2, d, seed: 7)
-  let neighbours = (0..<n).map {
-    WindowNeighbours(hasLeftRow: $0 > 0, hasRightRow: $0 < n - 1, hasFill: false)
-  }
-  cases.append(
-    KernelCase(
-      name: "neighbour-max", bound: .memory(bytes: 2 * pass),
-      run: { y in
-        try neighbourMax(framed, neighbours[...], fill: -10000, into: &y, on: execution)
-      }, result: square,
-      expected: {
-        neighbourMaxOracle(framed.elements, columns: d, neighbours: neighbours, fill: -10000)
-          .map(Double.init)
-      }, operations: 2 * n * d))
-  // As many rows as are gathered, none of them twice.
-  let table = try randomMatrix(n, d, seed: 8)
-  let indices = (0..<n).map { Int32($0 * 41 % n) }
-  cases.append(
-    KernelCase(
-      name: "gather", bound: .memory(bytes: 2 * pass),
-      run: { y in try gather(table, indices[...], into: &y, on: execution) }, result: square,
-      expected: { gatherOracle(table.elements, columns: d, indices: indices).map(Double.init) },
-      group: .rows))
-
-  // In place: c starts as o. Growth over many runs is bounded by |v + S| ≤ 1.
-  let half = try Matrix(rows: 1, columns: d, gain.elements.map { $0 / 2 })
-  let maxima = try Matrix(rows: segments, columns: d, [Float](repeating: 0.25, count: segments * d))
-  let plan = FusionPlan(
-    kinds: [FusionKind](repeating: .full, count: n), sequences: [Int32](repeating: 0, count: n),
-    labels: labels)
-  cases.append(
-    KernelCase(
-      name: "fuse", bound: .memory(bytes: 3 * pass),
-      run: { c in
-        try fuse(plan, 0..<n, global: half, maxima: maxima, local: other, into: &c, on: execution)
-      }, result: x,
-      expected: {
-        fuseOracle(
-          ContractModel(fused: execution.instructionSet != .baseline), kinds: plan.kinds,
-          v: half.elements, sequences: plan.sequences, maxima: maxima.elements, labels: labels,
-          o: values, local: other.elements, columns: d
-        ).map(Double.init)
-      }, operations: 3 * n * d))
-
-  let heads = d % 12 == 0 ? 12 : 2
-  var random = SplitMix64(seed: 9)
-  let input = AggregationInput(tokens: n, d: d, heads: heads, keep: nil, &random)
-  let tokens = try Matrix(rows: n, columns: d, input.x)
-  let queries = try randomMatrix(1, d, seed: 10)
-  let keys = try AggregationKeys(
-    weight: Matrix(rows: d, columns: d, input.keyWeight),
-    bias: Matrix(rows: 1, columns: d, input.keyBias), heads: heads, on: execution)
-  var none: Matrix?
-  cases.append(
-    KernelCase(
-      // Scores and weighted sums of d elements for each head and token, and two d × d products.
-      name: "global-aggregation", bound: .arithmetic(operations: 4 * n * d * heads + 4 * d * d),
-      run: { v in
-        try globalAggregation(
-          tokens, over: one, queries: queries, keys: keys, into: &v, probabilities: &none,
-          on: execution)
-      }, result: line,
-      expected: { aggregationOracle(input, query: queries.elements).v },
-      bytes: pass))
-  return try cases + windowCases(rows: n, columns: d, on: execution)
+  try normAndFunctionCases(rows: n, columns: d, on: execution).grouped(.rows)
+    + poolingCases(rows: n, columns: d, on: execution)
+    + windowCases(rows: n, columns: d, on: execution)
     + topKCases(rows: n, columns: d, on: execution)
+    + poolingGradientCases(rows: n, columns: d, on: execution)
     + fourierCases(rows: n, columns: d, on: execution)
     + rowCases(rows: n, columns: d, on: execution).grouped(.rows)
-    + copyCases(rows: n, columns: d, on: execution)
+    + rowGradientCases(rows: n, columns: d, on: execution).grouped(.rows)
+    + copyCases(rows: n, columns: d, on: execution).grouped(.rows)
 }

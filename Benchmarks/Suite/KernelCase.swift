@@ -20,26 +20,44 @@ enum KernelGroup: String {
   case pooling
 }
 
-/// One kernel at one size: how to run it, what it must give, what bounds it.
+/// A kernel that can be asked for by its name; nothing is allocated before that.
 struct KernelCase {
   var name: String
+  var group: KernelGroup
+  /// Makes inputs and target.
+  var prepare: () throws -> PreparedKernel
+
+  init(
+    _ name: String, _ group: KernelGroup = .pooling,
+    _ prepare: @escaping () throws -> PreparedKernel
+  ) {
+    self.name = name
+    self.group = group
+    self.prepare = prepare
+  }
+}
+
+/// One kernel at one size: how to run it, what it must give, what bounds it.
+struct PreparedKernel {
   var bound: Bound
   /// Runs the kernel and returns its output's storage.
   var run: (inout Matrix) throws -> Void
   var result: Matrix
   /// The oracle's values; only made where results are checked.
   var expected: () -> [Double]
-  var group = KernelGroup.pooling
-  /// Arithmetic of one call, if the bound does not say it: a multiply-add counts two, any other
-  /// arithmetic instruction of a lane (also minimum, maximum, comparison, division, root) one.
+  /// Arithmetic of one call as the kernel's source has it, if the bound does not say it.
+  ///
+  /// A multiply-add counts two, any other arithmetic instruction of a lane (also minimum, maximum, division,
+  /// root, a comparison, of tokens too) one. Signs, steps of integers and the additions that watch for NaN
+  /// are not counted.
   var operations: Int? = nil
-  /// Bytes of one call, if the bound does not say them.
+  /// Bytes of one call, if the bound does not say them: each input read once, each output written once.
   var bytes: Int? = nil
-  /// Rows that it works on, if they are not those that were asked for.
-  var rows: Int? = nil
+  /// Elements that it works on, if they are not those of the rows that were asked for.
+  var elements: Int? = nil
 }
 
-extension KernelCase {
+extension PreparedKernel {
   /// Operations of one call, nil if nobody counted.
   var countedOperations: Int? {
     if case .arithmetic(let operations) = bound { return operations }
@@ -65,3 +83,6 @@ extension [KernelCase] {
     }
   }
 }
+
+/// The elements, as oracles take them.
+func doubles(_ x: Matrix) -> [Double] { x.elements.map(Double.init) }

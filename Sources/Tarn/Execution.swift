@@ -76,6 +76,33 @@ public struct Execution: Sendable {
     }
   }
 
+  /// Rows that one part of a row operator holds at least, so that a fork pays.
+  static let rowGrain = 16
+
+  /// Divides the rows of y among threads: `body` gets their numbers, and these rows of x and of y.
+  ///
+  /// Every row once; x has at least as many as y.
+  func forEachRows(
+    _ x: Matrix, into y: inout Matrix,
+    _ body: @Sendable (Range<Int>, MatrixView, MutableMatrixView) -> Void
+  ) {
+    x.withView { x in
+      y.withMutableView { y in
+        forEachRange(y.rows, grain: Execution.rowGrain) { body($0, x[rows: $0], y[rows: $0]) }
+      }
+    }
+  }
+
+  /// The same with two matrices that are read.
+  func forEachRows(
+    _ x: Matrix, _ y: Matrix, into z: inout Matrix,
+    _ body: @Sendable (Range<Int>, MatrixView, MatrixView, MutableMatrixView) -> Void
+  ) {
+    y.withView { y in
+      forEachRows(x, into: &z) { rows, x, z in body(rows, x, y[rows: rows], z) }
+    }
+  }
+
   /// Calls `body` once for each number below `count`.
   package func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
     ThreadPool.shared.run(count, threads: threads, body)

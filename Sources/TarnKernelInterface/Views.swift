@@ -36,6 +36,14 @@ public struct MatrixView: @unchecked Sendable {
       row(range.lowerBound), rows: range.upperBound &- range.lowerBound, columns: columns,
       rowStride: rowStride)
   }
+
+  /// Columns `range`, without a copy; not checked.
+  @inlinable @inline(__always)
+  public subscript(columns range: Range<Int>) -> MatrixView {
+    MatrixView(
+      base + range.lowerBound, rows: rows, columns: range.upperBound &- range.lowerBound,
+      rowStride: rowStride)
+  }
 }
 
 /// A row-major matrix that is written.
@@ -71,6 +79,14 @@ public struct MutableMatrixView: @unchecked Sendable {
   public subscript(rows range: Range<Int>) -> MutableMatrixView {
     MutableMatrixView(
       row(range.lowerBound), rows: range.upperBound &- range.lowerBound, columns: columns,
+      rowStride: rowStride)
+  }
+
+  /// Columns `range`, without a copy; not checked.
+  @inlinable @inline(__always)
+  public subscript(columns range: Range<Int>) -> MutableMatrixView {
+    MutableMatrixView(
+      base + range.lowerBound, rows: rows, columns: range.upperBound &- range.lowerBound,
       rowStride: rowStride)
   }
 

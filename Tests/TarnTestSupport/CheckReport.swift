@@ -61,6 +61,13 @@ public struct CheckReport: Sendable {
         + " within \(tolerance[i ?? 0])")
   }
 
+  /// Notes whether each element lies within the error of its exact value.
+  public mutating func expectWithin(
+    _ found: [Float], _ exact: [BoundedValue], _ context: @autoclosure () -> String
+  ) {
+    expectWithin(found, exact.map(\.value), tolerance: exact.map(\.error), context())
+  }
+
   /// Notes whether `matrix` was written inside its elements only.
   public mutating func expectIntact(
     _ matrix: GuardedMatrix, _ context: @autoclosure () -> String

@@ -56,7 +56,7 @@ public func fourierTransform(
           strips.forEach(on: execution) { columns, worker in
             // SAFETY: strips write different columns; each worker has a row of scratch.
             unsafe kernels.transform(
-              first.columns(columns), second.columns(columns), plan, scratch.row(worker))
+              first[columns: columns], second[columns: columns], plan, scratch.row(worker))
           }
         }
       }
@@ -250,14 +250,5 @@ private struct Strips {
         body(first..<min(count, first + together * width), worker)
       }
     }
-  }
-}
-
-extension MutableMatrixView {
-  /// Columns `range`, without a copy; not checked.
-  fileprivate func columns(_ range: Range<Int>) -> MutableMatrixView {
-    // SAFETY: the caller has checked that the range lies within the columns.
-    unsafe MutableMatrixView(
-      base + range.lowerBound, rows: rows, columns: range.count, rowStride: rowStride)
   }
 }

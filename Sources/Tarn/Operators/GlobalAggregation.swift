@@ -158,11 +158,8 @@ func foldHeads(
         keys.fold[h].withView { fold in
           unsafe withMatmulWorkspace { workspace in
             // SAFETY: head h reads its e columns of q and writes its d columns of u.
-            let a = unsafe MatrixView(
-              q.base + h * keys.headSize, rows: q.rows, columns: keys.headSize,
-              rowStride: q.rowStride)
-            let c = unsafe MutableMatrixView(
-              u.base + column + h * d, rows: u.rows, columns: d, rowStride: u.rowStride)
+            let a = q[columns: h * keys.headSize..<(h + 1) * keys.headSize]
+            let c = u[columns: column + h * d..<column + (h + 1) * d]
             unsafe kernels.multiply(
               a, fold, 0..<fold.panelCount, false, EpilogueView(), c, workspace)
           }
@@ -186,11 +183,8 @@ func projectHeads(
           keys.project[h].withView { project in
             unsafe withMatmulWorkspace { workspace in
               // SAFETY: head h reads its d columns of z and writes its e columns of v.
-              let a = unsafe MatrixView(
-                z.base + column + h * d, rows: z.rows, columns: d, rowStride: z.rowStride)
-              let c = unsafe MutableMatrixView(
-                v.base + h * keys.headSize, rows: v.rows, columns: keys.headSize,
-                rowStride: v.rowStride)
+              let a = z[columns: column + h * d..<column + (h + 1) * d]
+              let c = v[columns: h * keys.headSize..<(h + 1) * keys.headSize]
               let epilogue = unsafe EpilogueView(
                 bias: bias.bias.map { unsafe $0 + h * keys.headSize })
               unsafe kernels.multiply(
@@ -246,14 +240,10 @@ private func aggregateChunks(
                 unsafe kernels.matmul.packTransposed(
                   MatrixView(u.row(s), rows: heads, columns: d, rowStride: d),
                   0..<PackedView(packed, depth: d, columns: heads).panelCount, packed)
-                let target = raw.map {
-                  unsafe MutableMatrixView(
-                    $0.base + rows.lowerBound, rows: heads, columns: rows.count,
-                    rowStride: $0.rowStride)
-                }
                 unsafe kernels.pooling.aggregate(
                   x[rows: rows], keep.map { unsafe $0 + rows.lowerBound },
-                  PackedView(packed, depth: d, columns: heads), p, target, m, m + heads,
+                  PackedView(packed, depth: d, columns: heads), p, raw.map { $0[columns: rows] },
+                  m, m + heads,
                   MutableMatrixView(base + zOffset, rows: heads, columns: d, rowStride: d),
                   base + workspaceOffset)
               }

@@ -119,13 +119,6 @@ private func aggregateGradientChunks(
     probabilities.withView { probabilities in
       packed.withView { packed in
         scores.withMutableView { scores in
-          /// The columns `rows` of a matrix with a column a token.
-          @Sendable func part(_ matrix: MatrixView, _ rows: Range<Int>) -> MatrixView {
-            // SAFETY: a chunk's tokens are columns of the matrix.
-            unsafe MatrixView(
-              matrix.base + rows.lowerBound, rows: heads, columns: rows.count,
-              rowStride: matrix.rowStride)
-          }
           var first = 0
           while first < tasks.count {
             let current = Array(tasks[first..<min(first + wave, tasks.count)])
@@ -135,13 +128,10 @@ private func aggregateGradientChunks(
                 execution.forEach(current.count) { i in
                   let (s, rows) = current[i]
                   // SAFETY: chunk i uses its own row of scratch, of parts, its columns of scores.
-                  let g = unsafe MutableMatrixView(
-                    scores.base + rows.lowerBound, rows: heads, columns: rows.count,
-                    rowStride: scores.rowStride)
                   unsafe kernels.pooling.aggregateGradientScores(
-                    x[rows: rows], part(probabilities, rows),
-                    PackedView(packed.row(s), depth: d, columns: heads), g, parts.row(start + i),
-                    scratch.row(i) + workspaceOffset)
+                    x[rows: rows], probabilities[columns: rows],
+                    PackedView(packed.row(s), depth: d, columns: heads), scores[columns: rows],
+                    parts.row(start + i), scratch.row(i) + workspaceOffset)
                 }
               }
             }
@@ -167,8 +157,8 @@ private func aggregateGradientChunks(
                     let target = unsafe MutableMatrixView(
                       scratch.row(i), rows: 2 * heads, columns: d, rowStride: d)
                     unsafe kernels.pooling.aggregateGradient(
-                      x[rows: rows], part(probabilities, rows), part(scores.readOnly, rows),
-                      c.row(s),
+                      x[rows: rows], probabilities[columns: rows],
+                      scores.readOnly[columns: rows], c.row(s),
                       PackedView(packed.row(s) + acrossCount, depth: 2 * heads, columns: d),
                       dx[rows: rows], target, scratch.row(i) + workspaceOffset)
                   }

@@ -180,12 +180,11 @@ private func forEachBlock(
   ) -> Void
 ) {
   let depth = a.columns
-  let target = unsafe MutableMatrixView(
-    c.base + columns.lowerBound, rows: c.rows, columns: columns.count, rowStride: c.rowStride)
+  let target = c[columns: columns]
   for k in stride(from: 0, to: max(1, depth), by: Blocking.depth) {
     let block = k..<min(k + Blocking.depth, depth)
     body(
-      a[rows: 0..<a.rows, columns: block], b[depth: block, columns: columns], k > 0,
+      a[columns: block], b[depth: block, columns: columns], k > 0,
       block.upperBound == depth
         ? epilogue[columnsFrom: columns.lowerBound] : unsafe EpilogueView(), target)
   }
@@ -195,8 +194,8 @@ extension RightOperand {
   /// The part that some k and some columns need.
   fileprivate subscript(depth depth: Range<Int>, columns columns: Range<Int>) -> RightOperand {
     switch self {
-    case .rowMajor(let b): .rowMajor(b[rows: depth, columns: columns])
-    case .transposed(let b): .transposed(b[rows: columns, columns: depth])
+    case .rowMajor(let b): .rowMajor(b[rows: depth][columns: columns])
+    case .transposed(let b): .transposed(b[rows: columns][columns: depth])
     }
   }
 
@@ -226,23 +225,11 @@ func check(_ epilogue: Epilogue, rows: Int, columns: Int) throws(TarnError) {
   }
 }
 
-extension MatrixView {
-  /// A part, without a copy; not checked.
-  fileprivate subscript(rows rows: Range<Int>, columns columns: Range<Int>) -> MatrixView {
-    unsafe MatrixView(
-      row(rows.lowerBound) + columns.lowerBound, rows: rows.count, columns: columns.count,
-      rowStride: rowStride)
-  }
-}
-
 extension EpilogueView {
   /// The epilogue of the columns from `j` on.
   fileprivate subscript(columnsFrom j: Int) -> EpilogueView {
     unsafe EpilogueView(
       bias: bias.map { unsafe $0 + j }, activation: activation,
-      residual: residual.map {
-        unsafe MatrixView(
-          $0.base + j, rows: $0.rows, columns: $0.columns - j, rowStride: $0.rowStride)
-      })
+      residual: residual.map { $0[columns: j..<$0.columns] })
   }
 }

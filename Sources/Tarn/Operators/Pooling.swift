@@ -120,13 +120,7 @@ public func segmentMax(
         nonisolated(unsafe) let labels = unsafe base
         execution.forEachRange(x.columns, grain: 64) { columns in
           // SAFETY: labels were checked; ranges write different columns.
-          let source = unsafe MatrixView(
-            x.base + columns.lowerBound, rows: x.rows, columns: columns.count,
-            rowStride: x.rowStride)
-          let target = unsafe MutableMatrixView(
-            maxima.base + columns.lowerBound, rows: maxima.rows, columns: columns.count,
-            rowStride: maxima.rowStride)
-          unsafe kernels.segmentMax(source, labels, target)
+          unsafe kernels.segmentMax(x[columns: columns], labels, maxima[columns: columns])
         }
       }
     }

@@ -47,14 +47,9 @@ public func segmentMax(
           nonisolated(unsafe) let tokens = unsafe t
           execution.forEachRange(stride, grain: 64) { columns in
             // SAFETY: labels were checked; ranges write different columns of both targets.
-            let source = unsafe MatrixView(
-              x.base + columns.lowerBound, rows: x.rows, columns: columns.count,
-              rowStride: x.rowStride)
-            let target = unsafe MutableMatrixView(
-              maxima.base + columns.lowerBound, rows: maxima.rows, columns: columns.count,
-              rowStride: maxima.rowStride)
             unsafe kernels.segmentArgmax(
-              source, labels, target, tokens + columns.lowerBound, stride)
+              x[columns: columns], labels, maxima[columns: columns], tokens + columns.lowerBound,
+              stride)
           }
         }
       }
@@ -147,13 +142,7 @@ public func gatherGradient(
         nonisolated(unsafe) let indices = unsafe base
         execution.forEachRange(dy.columns, grain: 64) { columns in
           // SAFETY: indices were checked; ranges write different columns.
-          let source = unsafe MatrixView(
-            dy.base + columns.lowerBound, rows: dy.rows, columns: columns.count,
-            rowStride: dy.rowStride)
-          let target = unsafe MutableMatrixView(
-            dtable.base + columns.lowerBound, rows: dtable.rows, columns: columns.count,
-            rowStride: dtable.rowStride)
-          unsafe kernels.addRows(source, indices, target)
+          unsafe kernels.addRows(dy[columns: columns], indices, dtable[columns: columns])
         }
       }
     }

@@ -1,9 +1,7 @@
-// Vector-Jacobian products of the row operators: what comes from upstream, times the Jacobian.
+// Vector-Jacobian products of the norms and of elementwise functions: what comes from upstream, times the
+// Jacobian. Those of softmax stand beside it.
 
 public import TarnKernelInterface
-
-/// Rows that one chunk of a row operator holds at least, so that a fork pays.
-private let rowGrain = 16
 
 /// The gradient of layer norm to its input, gain and bias.
 ///
@@ -113,127 +111,6 @@ public func rmsNormGradient(
   try dGain.copyRow(from: sums.total, 0, to: 0)
 }
 
-/// The gradient of softmax, masked or not, from its result.
-///
-///     dx[i, j] = s · y[i, j] · (dy[i, j] - Σ_k y[i, k]·dy[i, k]),  j, k < lengths[i];  0 from there on
-///
-/// - Parameters:
-///   - y: `[rows × columns]`, what ``softmax(_:scale:into:on:)`` or
-///     ``maskedSoftmax(_:lengths:scale:into:on:)`` gave.
-///   - scale: the factor `s` of the forward direction.
-///   - lengths: as in the forward direction; nil: whole rows.
-///   - dy: `[rows × columns]`, the gradient to `y`. What lies past a row's length is not read.
-///   - dx: `[rows × columns]`.
-///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
-///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a length outside of
-///   0 ... `columns`; both before `dx` is touched.
-/// - Complexity: two reads, one write, bound by memory; no allocation.
-///
-/// Error at most `(columns/16 + 12) · 2⁻²⁴ · |s| · y[j] · (|dy[j]| + Σ_k y[k]·|dy[k]|)` for the given `y`
-/// (`softmaxGradientMeetsBound`).
-public func softmaxGradient(
-  _ y: Matrix, scale: Float = 1, lengths: [Int32]? = nil, upstream dy: Matrix,
-  into dx: inout Matrix, on execution: Execution
-) throws(TarnError) {
-  let name = "softmaxGradient"
-  try checkShape(name, "upstream", [dy.rows, dy.columns], [y.rows, y.columns])
-  try checkShape(name, "target", [dx.rows, dx.columns], [y.rows, y.columns])
-  if let lengths { try checkLengths(name, lengths, rows: y.rows, columns: y.columns) }
-  let kernels = execution.table.rows
-  func run(_ lengths: UnsafePointer<Int32>?) {
-    nonisolated(unsafe) let lengths = unsafe lengths
-    y.withView { y in
-      dy.withView { dy in
-        dx.withMutableView { dx in
-          execution.forEachRange(y.rows, grain: rowGrain) { range in
-            // SAFETY: shapes and lengths were checked; ranges write different rows.
-            unsafe kernels.softmaxGradient(
-              y[rows: range], lengths.map { unsafe $0 + range.lowerBound }, scale,
-              dy[rows: range], dx[rows: range])
-          }
-        }
-      }
-    }
-  }
-  if let lengths {
-    unsafe lengths.withUnsafeBufferPointer { lengths in
-      // SAFETY: nil only without elements, and so without rows.
-      unsafe run(lengths.baseAddress)
-    }
-  } else {
-    run(nil)
-  }
-}
-
-/// The gradient of log-softmax from its result.
-///
-///     dx[i, j] = s · (dy[i, j] - exp(y[i, j]) · Σ_k dy[i, k])
-///
-/// - Parameters:
-///   - y: `[rows × columns]`, what ``logSoftmax(_:scale:into:on:)`` gave.
-///   - scale: the factor `s` of the forward direction.
-///   - dy: `[rows × columns]`, the gradient to `y`.
-///   - dx: `[rows × columns]`.
-///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `dx` is touched.
-/// - Complexity: two reads, one write, one exponential an element, bound by arithmetic; no allocation.
-///
-/// Error at most `(columns/16 + 16) · 2⁻²⁴ · |s| · (|dy[j]| + e^{y[j]} Σ_k |dy[k]|)` for the given `y`
-/// (`logSoftmaxGradientMeetsBound`).
-public func logSoftmaxGradient(
-  _ y: Matrix, scale: Float = 1, upstream dy: Matrix, into dx: inout Matrix,
-  on execution: Execution
-) throws(TarnError) {
-  let name = "logSoftmaxGradient"
-  try checkShape(name, "upstream", [dy.rows, dy.columns], [y.rows, y.columns])
-  try checkShape(name, "target", [dx.rows, dx.columns], [y.rows, y.columns])
-  let kernels = execution.table.rows
-  y.withView { y in
-    dy.withView { dy in
-      dx.withMutableView { dx in
-        execution.forEachRange(y.rows, grain: rowGrain) { range in
-          // SAFETY: shapes were checked; ranges write different rows.
-          kernels.logSoftmaxGradient(y[rows: range], scale, dy[rows: range], dx[rows: range])
-        }
-      }
-    }
-  }
-}
-
-/// The gradient of log-sum-exp: `dx[i, j] = (s · dy[i]) · softmax(s·x[i])[j]`.
-///
-/// - Parameters:
-///   - x: `[rows × columns]`, the input of the forward direction.
-///   - scale: the factor `s` of the forward direction.
-///   - dy: `[rows × 1]`, the gradient to the result of ``logSumExp(_:scale:into:on:)``.
-///   - dx: `[rows × columns]`.
-///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `dx` is touched.
-/// - Complexity: as ``softmax(_:scale:into:on:)``, and a pass in cache.
-///
-/// The bits of ``softmax(_:scale:into:on:)`` times one factor, with two roundings. A row that is all -∞
-/// or holds NaN or +∞ becomes NaN, and no other.
-public func logSumExpGradient(
-  _ x: Matrix, scale: Float = 1, upstream dy: Matrix, into dx: inout Matrix,
-  on execution: Execution
-) throws(TarnError) {
-  let name = "logSumExpGradient"
-  try checkShape(name, "upstream", [dy.rows, dy.columns], [x.rows, 1])
-  try checkShape(name, "target", [dx.rows, dx.columns], [x.rows, x.columns])
-  let kernels = execution.table.rows
-  x.withView { x in
-    dy.withView { dy in
-      dx.withMutableView { dx in
-        execution.forEachRange(x.rows, grain: rowGrain) { range in
-          // SAFETY: shapes were checked; ranges write different rows.
-          kernels.logSumExpGradient(x[rows: range], scale, dy[rows: range], dx[rows: range])
-        }
-      }
-    }
-  }
-}
-
 /// The gradient of an elementwise function: `dx[i, j] = dy[i, j] · f'(x[i, j])`.
 ///
 ///     exp: e^x        tanh: 4e/(1 + e)², e = e^(-2|x|)       erf: 2/√π · e^(-x²)
@@ -261,17 +138,10 @@ public func elementwiseGradient(
   try checkShape(name, "upstream", [dy.rows, dy.columns], [x.rows, x.columns])
   try checkShape(name, "target", [dx.rows, dx.columns], [x.rows, x.columns])
   let kernels = execution.table.rows
-  x.withView { x in
-    dy.withView { dy in
-      dx.withMutableView { dx in
-        execution.forEachRange(x.rows, grain: rowGrain) { range in
-          for i in range {
-            // SAFETY: shapes were checked; ranges write different rows.
-            unsafe kernels.elementwiseGradient(
-              function, x.row(i), dy.row(i), dx.row(i), x.columns)
-          }
-        }
-      }
+  execution.forEachRows(x, dy, into: &dx) { _, x, dy, dx in
+    for i in 0..<dx.rows {
+      // SAFETY: shapes were checked.
+      unsafe kernels.elementwiseGradient(function, x.row(i), dy.row(i), dx.row(i), dx.columns)
     }
   }
 }

@@ -1,9 +1,6 @@
-// Operators that work on each row alone: layer norm, softmax, elementwise functions.
+// Operators that work on each row alone: layer norm, elementwise functions.
 
 public import TarnKernelInterface
-
-/// Rows that one chunk of a row operator holds at least, so that a fork pays.
-private let rowGrain = 16
 
 /// `y[first + i] = (v - mean(v)) · rstd(v) ∘ gain + bias` with `v = x[i] + residual[i]`.
 ///
@@ -52,7 +49,7 @@ public func layerNorm(
           y.withMutableView { y in
             // SAFETY: shapes were checked; ranges write different rows.
             let y = y[rows: first..<first + rows]
-            execution.forEachRange(rows, grain: rowGrain) { range in
+            execution.forEachRange(rows, grain: Execution.rowGrain) { range in
               unsafe kernels.layerNorm(
                 x[rows: range], residual.map { $0[rows: range] }, gain.base, bias.base,
                 epsilon, y[rows: range])
@@ -66,38 +63,6 @@ public func layerNorm(
     residual.withView { run($0) }
   } else {
     run(nil)
-  }
-}
-
-/// `y[i, j] = exp(s·x[i, j] - m) / Σ_j exp(s·x[i, j] - m)` with `m = max_j s·x[i, j]`.
-///
-/// Sums in the order of Docs: Numerics.
-///
-/// - Parameters:
-///   - x: `[rows × columns]`.
-///   - scale: the factor `s`.
-///   - y: `[rows × columns]`.
-///   - execution: kernels and threads.
-/// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` before `y` is touched.
-/// - Complexity: one read, one write, one exponential an element, bound by arithmetic; no
-///   allocation.
-///
-/// Relative error at most `(8 · max |s·x| + columns/16 + 32) · 2⁻²⁴`, and 2⁻¹²⁶ absolute, since
-/// exponentials that would be denormal (s·x - m < -87.33654) are flushed to 0
-/// (`softmaxMeetsBoundAndContract`). For s > 0, -∞ gives 0; a row that is all -∞ or holds NaN or +∞
-/// becomes NaN, and no other.
-public func softmax(
-  _ x: Matrix, scale: Float = 1, into y: inout Matrix, on execution: Execution
-) throws(TarnError) {
-  try checkShape("softmax", "target", [y.rows, y.columns], [x.rows, x.columns])
-  let kernels = execution.table.rows
-  x.withView { x in
-    y.withMutableView { y in
-      execution.forEachRange(x.rows, grain: rowGrain) { range in
-        // SAFETY: shapes were checked; ranges write different rows.
-        kernels.softmax(x[rows: range], scale, y[rows: range])
-      }
-    }
   }
 }
 
@@ -122,21 +87,21 @@ public func elementwise(
   let kernels = execution.table.rows
   let count = x.rows * x.columns
   let isFlat = x.isContiguous && y.isContiguous
+  guard isFlat else {
+    execution.forEachRows(x, into: &y) { _, x, y in
+      for i in 0..<y.rows {
+        // SAFETY: shapes were checked.
+        unsafe kernels.elementwise(function, x.row(i), y.row(i), y.columns)
+      }
+    }
+    return
+  }
   x.withView { x in
     y.withMutableView { y in
-      if isFlat {
-        execution.forEachRange(count, grain: 4096) { range in
-          // SAFETY: both hold count elements without gaps; ranges write different elements.
-          unsafe kernels.elementwise(
-            function, x.base + range.lowerBound, y.base + range.lowerBound, range.count)
-        }
-      } else {
-        execution.forEachRange(x.rows, grain: rowGrain) { range in
-          for i in range {
-            // SAFETY: shapes were checked; ranges write different rows.
-            unsafe kernels.elementwise(function, x.row(i), y.row(i), x.columns)
-          }
-        }
+      execution.forEachRange(count, grain: 4096) { range in
+        // SAFETY: both hold count elements without gaps; ranges write different elements.
+        unsafe kernels.elementwise(
+          function, x.base + range.lowerBound, y.base + range.lowerBound, range.count)
       }
     }
   }

@@ -312,19 +312,3 @@ extension Execution {
     }
   }
 }
-
-extension MatrixView {
-  /// Columns `range`, without a copy; not checked.
-  subscript(columns range: Range<Int>) -> MatrixView {
-    unsafe MatrixView(
-      base + range.lowerBound, rows: rows, columns: range.count, rowStride: rowStride)
-  }
-}
-
-extension MutableMatrixView {
-  /// Columns `range`, without a copy; not checked.
-  subscript(columns range: Range<Int>) -> MutableMatrixView {
-    unsafe MutableMatrixView(
-      base + range.lowerBound, rows: rows, columns: range.count, rowStride: rowStride)
-  }
-}

@@ -6,8 +6,7 @@ internal import TarnCheckpoints
 /// The sizes and switches of a BERT model, range-checked; those of every encoder are at hand too.
 ///
 /// Names are the published ones in Swift spelling; Docs: BERT, section Configuration.
-@dynamicMemberLookup
-public struct BERTConfiguration: Sendable, Equatable {
+public struct BERTConfiguration: ModelConfiguration {
   /// What BERT shares with other encoders.
   public var encoder = EncoderConfiguration()
   /// `num_attention_heads`: H, a divisor of d.
@@ -15,14 +14,6 @@ public struct BERTConfiguration: Sendable, Equatable {
 
   /// The base size of the published checkpoint.
   public init() {}
-
-  /// A value of ``encoder``.
-  public subscript<Value>(
-    dynamicMember path: WritableKeyPath<EncoderConfiguration, Value>
-  ) -> Value {
-    get { encoder[keyPath: path] }
-    set { encoder[keyPath: path] = newValue }
-  }
 
   /// Reads and checks the values.
   ///

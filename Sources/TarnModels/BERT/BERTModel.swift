@@ -48,16 +48,13 @@ public struct BERTModel: EncoderModel {
     let execution = try options.execution()
     self.execution = execution
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
-    let c = configuration.encoder
     let backbone = root.scope(anyOf: ["bert", ""])
-    let embeddings = try Embeddings(backbone["embeddings"], c, on: execution)
-    encoder = try MixingEncoder(backbone, c, embeddings: embeddings, on: execution) {
-      (layer) throws(ModelError) in
-      try SelfAttention(layer, configuration, on: execution)
+    encoder = try MixingEncoder(backbone, configuration.encoder, on: execution) {
+      (layer) throws(ModelError) in try SelfAttention(layer, configuration, on: execution)
     }
     heads = try EncoderHeads(
-      backbone: backbone, root: root, c, wordTable: embeddings.word, relationships: 2,
-      on: execution)
+      backbone: backbone, root: root, configuration.encoder, wordTable: encoder.embeddings.word,
+      relationships: 2, on: execution)
   }
 
   /// The last hidden states of a batch, masked tokens left out.

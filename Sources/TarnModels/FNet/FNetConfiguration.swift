@@ -7,8 +7,7 @@ internal import TarnKernelInterface
 /// The sizes of an FNet model, range-checked: those of every encoder, with FNet's defaults.
 ///
 /// Names are the published ones in Swift spelling; Docs: FNet, section Configuration.
-@dynamicMemberLookup
-public struct FNetConfiguration: Sendable, Equatable {
+public struct FNetConfiguration: ModelConfiguration {
   /// What FNet shares with other encoders: all that matters.
   public var encoder = EncoderConfiguration()
 
@@ -17,14 +16,6 @@ public struct FNetConfiguration: Sendable, Equatable {
     encoder.vocabularySize = 32000
     encoder.tokenTypes = 4
     encoder.activation = .geluTanh
-  }
-
-  /// A value of ``encoder``.
-  public subscript<Value>(
-    dynamicMember path: WritableKeyPath<EncoderConfiguration, Value>
-  ) -> Value {
-    get { encoder[keyPath: path] }
-    set { encoder[keyPath: path] = newValue }
   }
 
   /// Reads and checks the values.

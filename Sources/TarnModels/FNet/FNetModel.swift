@@ -52,13 +52,11 @@ public struct FNetModel: EncoderModel {
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
     let c = configuration.encoder
     let backbone = root.scope(anyOf: ["fnet", ""])
-    let embeddings = try Embeddings(
-      backbone["embeddings"], c, isProjected: true, on: execution)
-    encoder = try MixingEncoder(backbone, c, embeddings: embeddings, on: execution) {
+    encoder = try MixingEncoder(backbone, c, projectsEmbeddings: true, on: execution) {
       (layer) throws(ModelError) in try FourierMixing(layer, c, on: execution)
     }
     heads = try EncoderHeads(
-      backbone: backbone, root: root, c, wordTable: embeddings.word, relationships: 2,
+      backbone: backbone, root: root, c, wordTable: encoder.embeddings.word, relationships: 2,
       on: execution)
   }
 

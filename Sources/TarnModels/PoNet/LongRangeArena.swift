@@ -32,7 +32,12 @@ public struct LongRangeArenaConfiguration: Sendable, Equatable {
   public var tiesWeights: Bool
   /// `pooling_mode`.
   public var pooling: Pooling
+}
 
+extension LongRangeArenaConfiguration {
+  /// Reads and checks the values.
+  ///
+  /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected.
   init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       let size = try file.integer("transformer_dim", in: 1...65536)
@@ -57,21 +62,6 @@ public struct LongRangeArenaConfiguration: Sendable, Equatable {
         segmentNumber: try file.integer("segment_num", in: 1...1_000_000_000),
         tiesWeights: try file.boolean("tied_weights", default: false), pooling: pooling)
     }
-  }
-
-  private init(
-    size: Int, innerSize: Int, heads: Int, layers: Int, vocabularySize: Int, classes: Int,
-    segmentNumber: Int, tiesWeights: Bool, pooling: Pooling
-  ) {
-    self.size = size
-    self.innerSize = innerSize
-    self.heads = heads
-    self.layers = layers
-    self.vocabularySize = vocabularySize
-    self.classes = classes
-    self.segmentNumber = segmentNumber
-    self.tiesWeights = tiesWeights
-    self.pooling = pooling
   }
 }
 

@@ -122,7 +122,6 @@ struct PoNetMixing: Sendable {
       fill: PoNetRows.fill, into: &tile.shared.sum,
       on: execution)
     if let trace {
-      let count = tokens.count
       trace(
         .segment, layer, tokens.lowerBound,
         try PoNetMixing.pooledRows(rows.plan, tokens, on: execution) {
@@ -133,17 +132,12 @@ struct PoNetMixing: Sendable {
         try PoNetMixing.pooledRows(rows.plan, tokens, on: execution) {
           (t: Int) in tile.shared.sum.rows(t - tokens.lowerBound..<t - tokens.lowerBound + 1)
         })
-      try fuse(
-        rows.plan, tokens, global: v, maxima: maxima,
-        output: tile.projected.rows(1..<count + 1).columns(0..<d), local: tile.shared.sum,
-        into: &tile.output, on: execution)
-      trace(.context, layer, tokens.lowerBound, tile.output.rows(0..<count))
-      return
     }
     try fuse(
       rows.plan, tokens, global: v, maxima: maxima,
       output: tile.projected.rows(1..<tokens.count + 1).columns(0..<d), local: tile.shared.sum,
       into: &tile.output, on: execution)
+    trace?(.context, layer, tokens.lowerBound, tile.output.rows(0..<tokens.count))
   }
 
   /// The rows that a pooling brings to the fusion: zero where a token takes its global value only.

@@ -6,8 +6,7 @@ internal import TarnCheckpoints
 /// The sizes and switches of a PoNet model, range-checked; those of every encoder are at hand too.
 ///
 /// Names are the published ones in Swift spelling; Docs: PoNet, section Configuration.
-@dynamicMemberLookup
-public struct PoNetConfiguration: Sendable, Equatable {
+public struct PoNetConfiguration: ModelConfiguration {
   /// What PoNet shares with other encoders.
   public var encoder = EncoderConfiguration()
   /// `num_attention_heads`: H, a divisor of d.
@@ -19,14 +18,6 @@ public struct PoNetConfiguration: Sendable, Equatable {
 
   /// The base size of the published checkpoint.
   public init() {}
-
-  /// A value of ``encoder``.
-  public subscript<Value>(
-    dynamicMember path: WritableKeyPath<EncoderConfiguration, Value>
-  ) -> Value {
-    get { encoder[keyPath: path] }
-    set { encoder[keyPath: path] = newValue }
-  }
 
   /// Reads and checks the values.
   ///

@@ -41,9 +41,7 @@ public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
   public init(_ model: Model) throws(ModelError) {
     self.model = model
     tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
-    guard model.heads.maskedLanguageModel != nil else {
-      throw model.missing("masked-LM", "cls.predictions.transform.dense.weight")
-    }
+    _ = try model.maskedLanguageModel()
   }
 
   /// The best candidates for each `[MASK]` of a text.

@@ -76,10 +76,8 @@ public struct TextClassifier<Model: EncoderModel>: Sendable {
   public init(_ model: Model) throws(ModelError) {
     self.model = model
     tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
-    guard model.heads.sequenceClassifier != nil else {
-      throw model.missing("sequence-classification", "classifier.weight")
-    }
-    guard model.heads.pooler != nil else { throw model.missing("pooler", "pooler.dense.weight") }
+    _ = try model.sequenceClassifier()
+    _ = try model.pooler()
   }
 
   /// What the model sees of a text: tokens, and for PoNet a segment for each sentence; of a pair of

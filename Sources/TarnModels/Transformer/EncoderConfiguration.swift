@@ -71,6 +71,23 @@ public struct EncoderConfiguration: Sendable, Equatable {
   }
 }
 
+/// The configuration of a model: its own values, and those of ``encoder`` as if they were its own.
+@dynamicMemberLookup
+public protocol ModelConfiguration: Sendable, Equatable {
+  /// What the model shares with other encoders.
+  var encoder: EncoderConfiguration { get set }
+}
+
+extension ModelConfiguration {
+  /// A value of ``encoder``.
+  public subscript<Value>(
+    dynamicMember path: WritableKeyPath<EncoderConfiguration, Value>
+  ) -> Value {
+    get { encoder[keyPath: path] }
+    set { encoder[keyPath: path] = newValue }
+  }
+}
+
 /// What a checkpoint was saved for: how the name of its architecture ends.
 public enum HeadKind: String, CaseIterable, Sendable {
   /// Logits over the vocabulary for each token.

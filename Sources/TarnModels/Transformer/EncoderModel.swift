@@ -85,7 +85,7 @@ extension EncoderModel {
   ///
   /// - Throws: ``ModelError``; ``ModelError/missingHead(directory:head:tensor:)`` without a pooler.
   public func pooled(_ inputs: [Input]) throws(ModelError) -> Matrix {
-    guard let pooler = heads.pooler else { throw missing("pooler", "pooler.dense.weight") }
+    let pooler = try pooler()
     let first = try firstStates(inputs)
     return try operation { () throws(TarnError) in try pooler(first, on: execution) }
   }
@@ -94,7 +94,7 @@ extension EncoderModel {
   ///
   /// - Throws: as ``pooled(_:)``.
   public func sequenceLogits(_ inputs: [Input]) throws(ModelError) -> Matrix {
-    try pooledLogits(inputs, heads.sequenceClassifier, "sequence-classification")
+    try pooledLogits(inputs, sequenceClassifier())
   }
 
   /// Logits of the choices of each question.
@@ -103,7 +103,8 @@ extension EncoderModel {
   /// - Returns: a logit for each choice; the highest is the answer.
   /// - Throws: as ``pooled(_:)``.
   public func choiceLogits(_ questions: [[Input]]) throws(ModelError) -> [[Float]] {
-    let logits = try pooledLogits(questions.flatMap { $0 }, heads.choice, "multiple-choice")
+    let choice = try required(heads.choice, "multiple-choice", "classifier.weight")
+    let logits = try pooledLogits(questions.flatMap { $0 }, choice)
     var rest = logits.elements[...]
     return questions.map { question in
       defer { rest = rest.dropFirst(question.count) }
@@ -119,7 +120,8 @@ extension EncoderModel {
   /// - Throws: as ``pooled(_:)``.
   public func relationshipLogits(_ inputs: [Input]) throws(ModelError) -> Matrix {
     try pooledLogits(
-      inputs, heads.relationship, "sentence relationship", "cls.seq_relationship.weight")
+      inputs,
+      required(heads.relationship, "sentence relationship", "cls.seq_relationship.weight"))
   }
 
   /// Logits of the token classifier for each input, `[tokens × labels]`.
@@ -127,20 +129,15 @@ extension EncoderModel {
   /// - Throws: as ``hiddenStates(_:)``, and
   ///   ``ModelError/missingHead(directory:head:tensor:)`` without a classifier.
   public func tokenLogits(_ inputs: [Input]) throws(ModelError) -> [Matrix] {
-    guard let classifier = heads.tokenClassifier else {
-      throw missing("token-classification", "classifier.weight")
-    }
-    return try tokenLogits(inputs, classifier)
+    try tokenLogits(
+      inputs, required(heads.tokenClassifier, "token-classification", "classifier.weight"))
   }
 
   /// Logits of each token to begin (column 0) and to end (column 1) the answer, `[tokens × 2]`.
   ///
   /// - Throws: as ``tokenLogits(_:)``.
   public func answerLogits(_ inputs: [Input]) throws(ModelError) -> [Matrix] {
-    guard let answer = heads.answer else {
-      throw missing("question-answering", "qa_outputs.weight")
-    }
-    return try tokenLogits(inputs, answer)
+    try tokenLogits(inputs, required(heads.answer, "question-answering", "qa_outputs.weight"))
   }
 
   /// Masked-LM logits of some positions of one input, `[positions × vocabulary]`.
@@ -148,9 +145,7 @@ extension EncoderModel {
   /// - Throws: as ``hiddenStates(_:)``, and
   ///   ``ModelError/missingHead(directory:head:tensor:)`` without the head.
   public func maskedLogits(_ input: Input, positions: [Int]) throws(ModelError) -> Matrix {
-    guard let head = heads.maskedLanguageModel else {
-      throw missing("masked-LM", "cls.predictions.transform.dense.weight")
-    }
+    let head = try maskedLanguageModel()
     let h = try hiddenStates([input])[0]
     if let bad = positions.firstIndex(where: { $0 < 0 || $0 >= h.rows }) {
       throw .inputRange(
@@ -165,9 +160,8 @@ extension EncoderModel {
   }
 
   private func pooledLogits(
-    _ inputs: [Input], _ linear: Linear?, _ head: String, _ tensor: String = "classifier.weight"
+    _ inputs: [Input], _ linear: Linear
   ) throws(ModelError) -> Matrix {
-    guard let linear else { throw missing(head, tensor) }
     let pooled = try pooled(inputs)
     return try operation { () throws(TarnError) in try linear(pooled, on: execution) }
   }
@@ -183,7 +177,24 @@ extension EncoderModel {
     }
   }
 
-  func missing(_ head: String, _ tensor: String) -> ModelError {
-    .missingHead(directory: directory, head: head, tensor: tensor)
+  func pooler() throws(ModelError) -> Pooler {
+    try required(heads.pooler, "pooler", "pooler.dense.weight")
+  }
+
+  func sequenceClassifier() throws(ModelError) -> Linear {
+    try required(heads.sequenceClassifier, "sequence-classification", "classifier.weight")
+  }
+
+  func maskedLanguageModel() throws(ModelError) -> MaskedLanguageModelHead {
+    try required(
+      heads.maskedLanguageModel, "masked-LM", "cls.predictions.transform.dense.weight")
+  }
+
+  /// A head, or an error with the tensor whose absence says that there is none.
+  private func required<Head>(
+    _ head: Head?, _ name: String, _ tensor: String
+  ) throws(ModelError) -> Head {
+    guard let head else { throw .missingHead(directory: directory, head: name, tensor: tensor) }
+    return head
   }
 }

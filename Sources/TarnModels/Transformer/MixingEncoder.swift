@@ -128,13 +128,15 @@ struct MixingEncoder<Mixing: TokenMixing>: Sendable {
   let embeddings: Embeddings
   let layers: [MixingLayer<Mixing>]
 
-  /// Reads `encoder.layer.0…` of a scope; `mixing` makes each layer's mixing of the layer's scope.
+  /// Reads `embeddings` and `encoder.layer.0…` of a scope; `mixing` makes each layer's mixing of the
+  /// layer's scope.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, embeddings: Embeddings,
+    _ weights: WeightScope, _ c: EncoderConfiguration, projectsEmbeddings: Bool = false,
     on execution: Execution, mixing: (WeightScope) throws(ModelError) -> Mixing
   ) throws(ModelError) {
     configuration = c
-    self.embeddings = embeddings
+    embeddings = try Embeddings(
+      weights["embeddings"], c, isProjected: projectsEmbeddings, on: execution)
     var layers: [MixingLayer<Mixing>] = []
     for i in 0..<c.layers {
       let layer = weights["encoder"]["layer.\(i)"]

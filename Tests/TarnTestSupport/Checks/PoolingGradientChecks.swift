@@ -307,8 +307,7 @@ private func aggregationGradientIsWithinTheBound(
           let largest = exact.reduce(1) { max($0, abs($1.value)) }
           report.expect(
             exact.allSatisfy { $0.error < 1e-2 * largest }, "\(label): \(what), bound too wide")
-          report.expectWithin(
-            found, exact.map(\.value), tolerance: exact.map(\.error), "\(label), \(what)")
+          report.expectWithin(found, exact, "\(label), \(what)")
         }
         expect(found.x.elements, x, "x")
         expect(found.queries.elements, query, "queries")

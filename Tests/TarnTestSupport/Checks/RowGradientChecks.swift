@@ -37,12 +37,14 @@ private func oraclesEqualCentralDifferences(
     }
     let epsilon: Float = 0.5
     expect(
-      layerNormGradientOracle(x, gain: gain, epsilon: epsilon, upstream: dy).dx.values, "layer norm"
+      layerNormGradientOracle(x, gain: gain, epsilon: epsilon, upstream: dy).dx.map(\.value),
+      "layer norm"
     ) {
       layerNormInDouble($0, gain: wide.gain, bias: wide.gain, epsilon: Double(epsilon))
     }
     expect(
-      rmsNormGradientOracle(x, gain: gain, epsilon: epsilon, upstream: dy).dx.values, "rms norm"
+      rmsNormGradientOracle(x, gain: gain, epsilon: epsilon, upstream: dy).dx.map(\.value),
+      "rms norm"
     ) {
       rmsNormInDouble($0, gain: wide.gain, epsilon: Double(epsilon))
     }
@@ -98,7 +100,7 @@ private func layerNormGradientMeetsBoundAndContract(
         let row = Array(x[i * d..<(i + 1) * d])
         let from = Array(dy[i * d..<(i + 1) * d])
         let exact = layerNormGradientOracle(row, gain: gain, epsilon: 1e-3, upstream: from).dx
-        report.expectWithin(found, exact.values, tolerance: exact.tolerances, label)
+        report.expectWithin(found, exact, label)
         report.expectSameBits(
           found,
           execution.model.layerNormGradient(row, gain: gain, epsilon: 1e-3, upstream: from).dx,
@@ -137,7 +139,7 @@ private func rmsNormGradientMeetsBoundAndContract(
         let row = Array(x[i * d..<(i + 1) * d])
         let from = Array(dy[i * d..<(i + 1) * d])
         let exact = rmsNormGradientOracle(row, gain: gain, epsilon: 1e-3, upstream: from).dx
-        report.expectWithin(found, exact.values, tolerance: exact.tolerances, label)
+        report.expectWithin(found, exact, label)
         report.expectSameBits(
           found,
           execution.model.rmsNormGradient(row, gain: gain, epsilon: 1e-3, upstream: from).dx,
@@ -173,7 +175,7 @@ private func parameterGradientsKeepTheirOrder(
     func expect(
       _ dGain: Matrix, _ name: String,
       _ contract: ([Float], [Float]) -> (dx: [Float], normal: [Float]),
-      _ oracle: ([Float], [Float]) -> Bounded
+      _ oracle: ([Float], [Float]) -> [BoundedValue]
     ) {
       let normal = rows(x, columns: d).indices.flatMap {
         contract(Array(x[$0 * d..<($0 + 1) * d]), Array(dy[$0 * d..<($0 + 1) * d])).normal
@@ -189,8 +191,8 @@ private func parameterGradientsKeepTheirOrder(
         let row = oracle(Array(x[t * d..<(t + 1) * d]), Array(dy[t * d..<(t + 1) * d]))
         for j in 0..<d {
           let factor = Double(dy[t * d + j])
-          exact[j] += factor * row.values[j]
-          tolerance[j] += abs(factor) * (roundings * abs(row.values[j]) + row.tolerances[j])
+          exact[j] += factor * row[j].value
+          tolerance[j] += abs(factor) * (roundings * abs(row[j].value) + row[j].error)
         }
       }
       report.expectWithin(dGain.elements, exact, tolerance: tolerance, "\(name) gain \(label)")

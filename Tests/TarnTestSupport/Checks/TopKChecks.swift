@@ -15,6 +15,7 @@ public let topKChecks: [KernelCheck] =
     KernelCheck("blend and spread rows", blendAndSpreadAreChains),
     KernelCheck("hard top-k", hardTopKSelects),
     KernelCheck("iterative top-k", iterativeTopKIsWithinTheBound),
+    KernelCheck("iterative top-k, edges", iterativeTopKEdges),
   ] + topKFixtureChecks
 
 /// Distinct scores in 0 ..< 1, so that ties are not met by chance.
@@ -22,10 +23,13 @@ private func scores(_ n: Int, _ random: inout SplitMix64) -> [Float] {
   (0..<n).map { _ in random.float() * 0.5 + 0.5 }
 }
 
+private let specials: [Float] = [
+  .nan, .infinity, -.infinity, 0, -0.0, 1, -1, 0x1p-149, -0x1p-149, 1e30,
+]
+
 private func rankSortsStably(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {
-  let specials: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, 1, -1, 0x1p-149, -0x1p-149, 1e30]
   for n in [0, 1, 2, 3, 31, 32, 33, 34, 255, 256, 257, 1000] + (size == .full ? [70_000] : []) {
     for kind in 0..<4 {
       var random = SplitMix64(seed: UInt64(n + kind))
@@ -105,9 +109,7 @@ private func softTopKMeetsBoundAndContract(
       report.expectWithin(y.elements, d == 0 ? [] : exact.values, tolerance: exact.tolerance, label)
       let results = oracle.scores[rounds.count]
       report.expect(results.allSatisfy { $0.error < 1e-3 }, "\(label): the tolerance is too wide")
-      report.expectWithin(
-        plan.scores.elements, results.map(\.value), tolerance: results.map(\.error),
-        "\(label), scores")
+      report.expectWithin(plan.scores.elements, results, "\(label), scores")
     }
   }
 }
@@ -145,15 +147,12 @@ private func softTopKGradientIsWithinTheBound(
         let label =
           "softTopKGradient \(n) to \(k)×\(d) variant \(variant) seed \(n + variant) "
           + execution.label
-        report.expectWithin(
-          dx.elements, exact.x.map(\.value), tolerance: exact.x.map(\.error), label)
+        report.expectWithin(dx.elements, exact.x, label)
         let largest = exact.scores.reduce(1) { max($0, abs($1.value)) }
         report.expect(
           exact.scores.allSatisfy { $0.error < 1e-2 * largest },
           "\(label): the tolerance is too wide")
-        report.expectWithin(
-          dscores.elements, exact.scores.map(\.value), tolerance: exact.scores.map(\.error),
-          "\(label), scores")
+        report.expectWithin(dscores.elements, exact.scores, "\(label), scores")
       }
     }
   }
@@ -218,10 +217,13 @@ private func softTopKOfADocumentAloneEqualsInBatch(
   let sequences = try Ragged(lengths: lengths)
   var random = SplitMix64(seed: 41)
   // The scores are a column of a wider matrix.
-  let wide = try Matrix(
+  var wide = try Matrix(
     rows: sequences.rows, columns: 3, scores(sequences.rows * 3, &random))
+  var x = try Matrix(rows: sequences.rows, columns: d, random.floats(sequences.rows * d))
+  // NaN in the second document stays there.
+  wide[lengths[0] + 7, 1] = .nan
+  x[lengths[0] + 9, 3] = .nan
   let s = wide.columns(1..<2)
-  let x = try Matrix(rows: sequences.rows, columns: d, random.floats(sequences.rows * d))
   let dy = try Matrix(rows: lengths.count * k, columns: d, random.floats(lengths.count * k * d))
   func run(
     _ x: Matrix, _ s: Matrix, _ sequences: Ragged, _ dy: Matrix
@@ -381,11 +383,13 @@ private func hardTopKSelects(
 ) throws {
   let lengths = [5, 0, 300, 2]
   let sequences = try Ragged(lengths: lengths)
-  for (d, k) in [(1, 1), (17, 3), (64, 40)] {
+  for (d, k) in [(1, 1), (17, 3), (64, 40), (5, 290)] {
     for keepsOrder in [false, true] {
       var random = SplitMix64(seed: UInt64(d))
       let x = random.floats(sequences.rows * d)
-      let s = (0..<sequences.rows).map { _ in Float(random.below(50)) }
+      let s = (0..<sequences.rows).map { _ in
+        k == 290 ? specials[random.below(specials.count)] : Float(random.below(50))
+      }
       let dy = random.floats(lengths.count * k * d)
       let plan = try HardTopKPlan(
         scores: Matrix(rows: s.count, columns: 1, s), over: sequences, count: k,
@@ -453,6 +457,50 @@ private func iterativeTopKIsWithinTheBound(
       }
     }
   }
+}
+
+/// The largest score becomes -10000: the first of equal ones, a NaN before all others.
+///
+/// A result is that of the scores as they then are, so the bits are those of a call with such scores.
+private func iterativeTopKEdges(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  let (n, k, d) = (5, 3, 20)
+  var random = SplitMix64(seed: 17)
+  let x = random.floats(n * d)
+  /// The results of documents that share their tokens, each with its score behind it.
+  func run(_ documents: [[Float]]) throws -> [[Float]] {
+    let count = documents.count
+    var y = try Matrix(rows: count * k, columns: d)
+    var pooled = try Matrix(rows: count * k, columns: 1)
+    try iterativeTopK(
+      Matrix(rows: count * n, columns: d, documents.flatMap { _ in x }),
+      scores: Matrix(rows: count * n, columns: 1, documents.flatMap { $0 }),
+      over: Ragged(lengths: documents.map(\.count)), count: k, into: &y, scores: &pooled,
+      on: execution)
+    return (0..<count * k).map { y.rows($0..<$0 + 1).elements + [pooled[$0, 0]] }
+  }
+  func expect(_ found: [Float], _ scores: [Float], _ what: String) throws {
+    report.expectSameBits(
+      found, try run([scores])[0], "iterativeTopK, \(what) seed 17 \(execution.label)")
+  }
+  let nothing = [Float](repeating: .nan, count: d + 1)
+  let taken: Float = -10000
+  let ties = try run([[0.5, 2, -1, 2, 0.25]])
+  try expect(ties[1], [0.5, taken, -1, 2, 0.25], "the first of two is taken")
+  try expect(ties[2], [0.5, taken, -1, taken, 0.25], "then the second")
+  let missing = try run([[0.5, .nan, -1, .nan, 0.25]])
+  report.expectSameBits(missing[0] + missing[1], nothing + nothing, "iterativeTopK, NaN scores")
+  try expect(missing[2], [0.5, taken, -1, taken, 0.25], "NaN scores are taken first")
+  let infinite = try run([[0.5, .infinity, -1, 2, 0.25]])
+  report.expectSameBits(infinite[0], nothing, "iterativeTopK, an infinite score")
+  try expect(infinite[1], [0.5, taken, -1, 2, 0.25], "an infinite score is taken")
+  let batch = try run([
+    [0.5, 2, -1, 2, 0.25], [0.5, .nan, -1, .nan, 0.25], [0.5, 2, -1, 2, 0.25],
+  ])
+  report.expectSameBits(
+    batch.flatMap { $0 }, (ties + missing + ties).flatMap { $0 },
+    "iterativeTopK, NaN in a batch \(execution.label)")
 }
 
 /// The family's part of ``operatorBattery(on:)``.

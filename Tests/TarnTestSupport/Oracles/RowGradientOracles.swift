@@ -12,14 +12,6 @@ public import TarnKernelInterface
   internal import Darwin
 #endif
 
-/// Values and how far an implementation in Float may be from them.
-public struct Bounded: Sendable {
-  /// The exact values.
-  public var values: [Double]
-  /// The largest error of each.
-  public var tolerances: [Double]
-}
-
 /// RMS norm of one row.
 public func rmsNormOracle(_ x: [Float], gain: [Float], epsilon: Float) -> [Double] {
   let v = x.map(Double.init)
@@ -94,7 +86,7 @@ public func softmaxInDouble(_ x: [Double], scale: Double) -> [Double] {
 /// mean(|g|∘e), and six roundings of the terms, and rstd's own relative error.
 public func layerNormGradientOracle(
   _ x: [Float], gain: [Float], epsilon: Float, upstream dy: [Float]
-) -> (dx: Bounded, normal: Bounded) {
+) -> (dx: [BoundedValue], normal: [BoundedValue]) {
   let v = x.map(Double.init)
   let d = Double(v.count)
   let mean = v.reduce(0, +) / d
@@ -119,7 +111,7 @@ public func layerNormGradientOracle(
 /// The gradient of RMS norm to one row, and the normalised row; bounds as for layer norm, without a mean.
 public func rmsNormGradientOracle(
   _ x: [Float], gain: [Float], epsilon: Float, upstream dy: [Float]
-) -> (dx: Bounded, normal: Bounded) {
+) -> (dx: [BoundedValue], normal: [BoundedValue]) {
   let v = x.map(Double.init)
   let d = Double(v.count)
   let meanSquare = v.reduce(0) { $0 + $1 * $1 } / d
@@ -134,7 +126,7 @@ public func rmsNormGradientOracle(
 private func gradientOfNormal(
   _ normal: [Double], _ normalErrors: [Double], factor: Double, relative: Double, gain: [Float],
   upstream dy: [Float], centred: Bool
-) -> (dx: Bounded, normal: Bounded) {
+) -> (dx: [BoundedValue], normal: [BoundedValue]) {
   let d = Double(normal.count)
   let roundings = (d / 16 + 8) * unitRoundoff
   let g = normal.indices.map { Double(dy[$0]) * Double(gain[$0]) }
@@ -145,17 +137,15 @@ private func gradientOfNormal(
     normal.indices.reduce(0) {
       $0 + abs(g[$1] * normal[$1]) * (roundings + 3 * unitRoundoff) + abs(g[$1]) * normalErrors[$1]
     } / d
-  let values = normal.indices.map { factor * ((g[$0] - a) - normal[$0] * b) }
-  let tolerances = normal.indices.map { j in
+  let dx = normal.indices.map { j in
     let terms = abs(g[j]) + abs(a) + abs(normal[j] * b)
-    return factor
-      * (terms * (relative + 6 * unitRoundoff) + aError + abs(normal[j]) * bError
-        + normalErrors[j] * abs(b))
+    return BoundedValue(
+      factor * ((g[j] - a) - normal[j] * b),
+      factor
+        * (terms * (relative + 6 * unitRoundoff) + aError + abs(normal[j]) * bError
+          + normalErrors[j] * abs(b)))
   }
-  return (
-    Bounded(values: values, tolerances: tolerances),
-    Bounded(values: normal, tolerances: normalErrors)
-  )
+  return (dx, zip(normal, normalErrors).map { BoundedValue($0, $1) })
 }
 
 /// The derivative of an elementwise function in Double.
