@@ -141,4 +141,5 @@ private func kernelCases(
     + fourierCases(rows: n, columns: d, on: execution)
     + rowCases(rows: n, columns: d, on: execution).grouped(.rows)
     + rowGradientCases(rows: n, columns: d, on: execution).grouped(.rows)
+    + copyCases(rows: n, columns: d, on: execution).grouped(.rows)
 }

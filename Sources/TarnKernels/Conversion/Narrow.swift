@@ -13,10 +13,20 @@ import TarnKernelInterface
 /// Cost: one read, half a write; bound by memory. Values that round beyond the largest bfloat16 become
 /// ∞, denormal numbers round like others, NaN stays a (quiet) NaN with the upper bits of its payload.
 func narrowBFloat16(_ x: UnsafePointer<Float>, _ y: UnsafeMutableRawPointer, _ count: Int) {
-  for i in 0..<count {
+  var whole = 0
+  while whole &+ 16 <= count {
+    let values = Lanes(x + whole)
+    let bits = unsafeBitCast(values, to: SIMD16<UInt32>.self)
+    // Half a unit less one, and one more where the last kept bit is odd.
+    let rounded = bits &+ 0x7FFF &+ (bits &>> 16 & 1)
+    let kept = rounded.replacing(with: bits | 0x0040_0000, where: values .!= values)
+    let halves = unsafeBitCast(kept, to: SIMD32<UInt16>.self)
+    (y + 2 &* whole).storeBytes(of: halves.oddHalf, as: SIMD16<UInt16>.self)
+    whole &+= 16
+  }
+  for i in whole..<count {
     let bits = x[i].bitPattern
     let isNaN = bits & 0x7FFF_FFFF > 0x7F80_0000
-    // Half a unit less one, and one more where the last kept bit is odd.
     let rounded = bits &+ 0x7FFF &+ (bits &>> 16 & 1)
     let kept = isNaN ? bits | 0x0040_0000 : rounded
     (y + 2 &* i).storeBytes(

@@ -9,12 +9,52 @@ import TarnKernelInterface
 ///   - range: the rows of `y` to write, which are columns of `x`.
 ///   - y: `[columns × rows]`, distinct from `x`.
 ///
-/// Exact. Whole blocks are transposed in registers; the edges go element by element. Blocks go down
-/// the columns of `x`, so that whole rows of `y` are written. Cost: one read, one write; bound by
-/// shuffles in cache, then by memory.
+/// Exact. Whole blocks are transposed in registers; the edges go element by element. Tiles of 64 rows
+/// of `x` are first read row after row, as streams: block by block a line here and a line there would
+/// come from memory, and with all rows at a time each from a page of its own. Cost: one read, one write;
+/// bound by shuffles in cache, then by memory.
 func transpose(_ x: MatrixView, rows range: Range<Int>, into y: MutableMatrixView) {
-  var j = range.lowerBound
-  while j &+ 16 <= range.upperBound {
+  var i = 0
+  while i < x.rows {
+    let rows = min(64, x.rows &- i)
+    var j = range.lowerBound
+    while j < range.upperBound {
+      let columns = min(1024, range.upperBound &- j)
+      let source = MatrixView(
+        x.row(i) + j, rows: rows, columns: columns, rowStride: x.rowStride)
+      let target = MutableMatrixView(
+        y.row(j) + i, rows: columns, columns: rows, rowStride: y.rowStride)
+      // Overwritten below: what is read has to go somewhere, or the compiler leaves the reads out.
+      target.row(0)[0] = sumOfLines(source)
+      transposeTile(source, into: target)
+      j &+= columns
+    }
+    i &+= rows
+  }
+}
+
+/// The sum of every sixteenth element: brings rows near, one after another.
+@inline(never)
+private func sumOfLines(_ x: MatrixView) -> Float {
+  var even: Float = 0
+  var odd: Float = 0
+  for i in 0..<x.rows {
+    let row = x.row(i)
+    var j = 0
+    while j &+ 16 < x.columns {
+      even += row[j]
+      odd += row[j &+ 16]
+      j &+= 32
+    }
+    odd += row[x.columns &- 1]
+  }
+  return even + odd
+}
+
+/// A tile, whose target is `[columns × rows]`.
+private func transposeTile(_ x: MatrixView, into y: MutableMatrixView) {
+  var j = 0
+  while j &+ 16 <= x.columns {
     var i = 0
     while i &+ 16 <= x.rows {
       transposeBlock(x.row(i) + j, x.rowStride, rows: 16, into: y.row(j) + i, y.rowStride)
@@ -26,7 +66,7 @@ func transpose(_ x: MatrixView, rows range: Range<Int>, into y: MutableMatrixVie
     }
     j &+= 16
   }
-  while j < range.upperBound {
+  while j < x.columns {
     for i in 0..<x.rows { y.row(j)[i] = x.row(i)[j] }
     j &+= 1
   }

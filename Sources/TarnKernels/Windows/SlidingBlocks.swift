@@ -558,31 +558,49 @@ private func chooseSliding<E: ExtremeOrder>(
   var next = 0
   var start = 0
   var previous = 0
+  var previousHasNaN = false
   while start < x.rows {
     let block = start..<min(x.rows, start &+ plan.length)
     let steps = BlockSteps(plan, block: block, rows: x.rows, next: next, outputs: dy.rows)
     // Before a sum is stored in them.
     clear(dx, block)
-    j = 0
-    while j < x.columns {
-      let count = min(16, x.columns &- j)
-      let suffixes = scratch + 2 &* j &* slots
-      let run = runs + 2 &* j
-      chooseDown(
-        order, x, plan, block, steps.prefixed, previous: previous, dy, dx, suffixes, run, at: j,
-        count: count)
-      keepSuffixes(order, x, plan, block, steps.suffixed, suffixes, at: j, count: count)
-      let ended = steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next)
-      chooseSuffixes(plan, block, ended, dy, dx, suffixes, run, at: j, count: count)
-      j &+= 16
+    let hasNaN = mayHoldNaN(x[rows: block])
+    if hasNaN || previousHasNaN {
+      chooseInBlock(order, x, plan, block, steps, previous: previous, dy, dx, scratch, runs)
+    } else {
+      chooseInBlock(
+        E.Numbers.self, x, plan, block, steps, previous: previous, dy, dx, scratch, runs)
     }
     next = steps.next
     previous = start
+    previousHasNaN = hasNaN
     start = block.upperBound
   }
   j = 0
   while j < x.columns {
     store(lanes: 0xFFFF, of: runs + 2 &* j, into: dx, at: j, count: min(16, x.columns &- j))
+    j &+= 16
+  }
+}
+
+/// The windows that end in a block, strip by strip.
+private func chooseInBlock<E: ExtremeOrder>(
+  _ order: E.Type, _ x: MatrixView, _ plan: PoolPlan, _ block: Range<Int>, _ steps: BlockSteps,
+  previous: Int, _ dy: MatrixView, _ dx: MutableMatrixView,
+  _ scratch: UnsafeMutablePointer<Float>, _ runs: UnsafeMutablePointer<Float>
+) {
+  let slots = min(x.rows, plan.length)
+  var j = 0
+  while j < x.columns {
+    let count = min(16, x.columns &- j)
+    let suffixes = scratch + 2 &* j &* slots
+    let run = runs + 2 &* j
+    chooseDown(
+      order, x, plan, block, steps.prefixed, previous: previous, dy, dx, suffixes, run, at: j,
+      count: count)
+    keepSuffixes(order, x, plan, block, steps.suffixed, suffixes, at: j, count: count)
+    let ended = steps.suffixed.lowerBound..<max(steps.suffixed.lowerBound, steps.next)
+    chooseSuffixes(plan, block, ended, dy, dx, suffixes, run, at: j, count: count)
     j &+= 16
   }
 }

@@ -1,5 +1,7 @@
 // What is made of two rows of a window.
 
+import TarnKernelInterface
+
 /// Joins rows of a window, the earlier first.
 ///
 /// A caseless type rather than a function: it is a parameter of generic code that is inlined.
@@ -45,6 +47,27 @@ extension SIMD16<Float> {
       return total != total
     }
   }
+}
+
+/// Whether there may be a NaN in rows, which are read one after another.
+@inline(never)
+func mayHoldNaN(_ x: MatrixView) -> Bool {
+  var a = NaNWatch()
+  var b = NaNWatch()
+  for t in 0..<x.rows {
+    let row = x.row(t)
+    var j = 0
+    while j &+ 64 <= x.columns {
+      a.see(Lanes(row + j) + Lanes(row + j + 16))
+      b.see(Lanes(row + j + 32) + Lanes(row + j + 48))
+      j &+= 64
+    }
+    while j < x.columns {
+      a.see(columns(row, at: j, count: min(16, x.columns &- j)))
+      j &+= 16
+    }
+  }
+  return a.mayHaveSeenNaN || b.mayHaveSeenNaN
 }
 
 enum LargerFold: WindowFold {

@@ -15,9 +15,11 @@ private func transposeIsExact(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {
   let sizes = [0, 1, 2, 15, 16, 17, 31, 33, 64, 65]
+  // And more rows and columns than a tile has.
+  let wide = [(130, 1041), (1041, 17)]
   var number = 0
-  for r in sizes {
-    for c in sizes {
+  for r in sizes + wide.map(\.0) {
+    for c in sizes.contains(r) ? sizes : wide.filter({ $0.0 == r }).map(\.1) {
       number += 1
       var random = SplitMix64(seed: UInt64(100 * r + c))
       let x = random.floats(r * c)

@@ -240,7 +240,7 @@ private func slidingGradientsMeetTheirBounds(
   let kernels = execution.table.windows
   for (number, columns) in widths.enumerated() {
     for n in size == .quick ? [1, 2, 33] : [0, 1, 2, 3, 33, 90] {
-      for window in [1, 2, 3, 5, 7, 40, .max] {
+      for window in [1, 2, 3, 4, 5, 7, 8, 40, .max] {
         for stride in [1, 2, 3, 5, 10, .max] {
           let ranges = slidingRanges(tokens: n, window: window, stride: stride)
           let windows = TokenWindows(
