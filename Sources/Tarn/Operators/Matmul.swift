@@ -178,7 +178,11 @@ public func matmul(
   }
 }
 
-/// Divides a product with packed weights among threads: by rows, or by panels if they are few.
+/// Divides a product with packed weights among threads: by panels, or by rows if there are many rows or
+/// few panels.
+///
+/// By panels each thread reads a part of B, with blocks of rows as high as one thread has them; by rows
+/// each reads all of B, but A and C only in part.
 ///
 /// The caller has checked shapes, and that `c` shares no memory with the others.
 func multiply(
@@ -186,7 +190,8 @@ func multiply(
   into c: MutableMatrixView, on execution: Execution
 ) {
   let kernels = execution.table.matmul
-  if c.rows >= 32 {
+  let byPanels = c.rows < 32 || c.rows <= 512 && b.panelCount >= 4 * execution.threads
+  if !byPanels {
     execution.forEachRange(c.rows, grain: kernels.tileRows * 2) { range in
       // SAFETY: ranges of rows write different elements.
       unsafe withMatmulWorkspace { workspace in
