@@ -24,7 +24,7 @@ func fourierCases(rows n: Int, columns d: Int, on execution: Execution) -> [Kern
     }
   }
   // Small squares, for the border between both ways.
-  for size in n == 512 ? [8, 16, 32, 64, 128] : [] {
+  for size in n == 512 ? [8, 16, 32, 64] : [] {
     let suffix = "-\(size)x\(size)"
     cases.append(KernelCase("fourier-mix" + suffix) { try mix(size, size, on: execution) })
     cases.append(
