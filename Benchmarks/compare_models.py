@@ -5,13 +5,13 @@
     swift build -c release
     python3 Benchmarks/compare_models.py .build/release --tarn-model "$(.ci/minilm)"
 
-Random weights of BERT-base, FNet-base, PoNet-base and of MiniLM's size are written as checkpoints to a
+Random weights of BERT-base, FNet-base, PoNet-base, Funnel B4-4-4 without decoder and of MiniLM's size are written as checkpoints to a
 temporary directory. Every library loads the same weights, its hidden states are compared with PyTorch's,
 and then the time of one forward pass is taken, libraries in turn, round after round; a figure is the
 median of the rounds. `ratio` is the best rival's time over Tarn's: above 1 Tarn is faster.
 
 PoNet is written here as it is published: five projections, a masked mean, one attention of n keys, maxima by
-pooling and scattering. ONNX Runtime runs the graph after its own transformer optimisation where that succeeds.
+pooling and scattering. Funnel is transformers'; its graphs are for one length each. ONNX Runtime runs the graph after its own transformer optimisation where that succeeds.
 
 With `--tarn-model`, the directory of all-MiniLM-L6-v2, the cold start is measured too: from the start of
 a process to the first vector of one short sentence, files in the page cache, for `tarn embed` and for
@@ -42,6 +42,7 @@ try:
     import torch.nn.functional as F
     from safetensors.torch import load_file, save_file
     from transformers import AutoModel, BertConfig, BertModel, FNetConfig, FNetModel
+    from transformers import FunnelBaseModel, FunnelConfig
 except ImportError as problem:
     sys.exit(f"compare_models.py: {problem}; it needs torch, transformers and safetensors")
 
@@ -173,6 +174,8 @@ def build(name, positions):
     if name == "fnet":
         c = FNetConfig(vocab_size=VOCABULARY, max_position_embeddings=positions)
         return FNetModel(c, add_pooling_layer=True).eval()
+    if name == "funnel":
+        return FunnelBaseModel(FunnelConfig(vocab_size=VOCABULARY)).eval()
     sizes = dict(hidden_size=384, num_hidden_layers=6, intermediate_size=1536) if name == "minilm" else {}
     c = BertConfig(max_position_embeddings=positions, **sizes)
     c._attn_implementation = "sdpa"
@@ -208,19 +211,24 @@ def torch_runner(name, model, directory):
     return prepare
 
 
-def export(name, model, directory):
-    """The model as an ONNX file; lengths and batch are free."""
-    path = os.path.join(directory, "model.onnx")
+def fixed(name, given):
+    """The length that a graph is for; None if it takes any."""
+    return given["ids"].shape[1] if name == "funnel" else None
+
+
+def export(name, model, directory, n=None):
+    """The model as an ONNX file; lengths and batch are free unless n is given."""
+    path = os.path.join(directory, f"model-{n}.onnx" if n else "model.onnx")
     if os.path.exists(path):
         return path
-    given = {k: torch.from_numpy(v) for k, v in inputs(name, 64, 1).items()}
+    given = {k: torch.from_numpy(v) for k, v in inputs(name, n or 64, 1).items()}
     call = model
     if name != "ponet":
         model.config._attn_implementation = "eager"
         call = Mask(model) if name != "fnet" else Hidden(model)
         if name != "fnet":
             given["mask"] = torch.ones_like(given["ids"])
-    axes = {k: {0: "batch", 1: "n"} for k in list(given) + ["y"]}
+    axes = {k: {0: "batch", 1: "n"} for k in list(given) + ["y"]} if n is None else None
     torch.onnx.export(
         call, tuple(given.values()), path, input_names=list(given), output_names=["y"],
         dynamic_axes=axes, opset_version=18, dynamo=False)
@@ -230,11 +238,11 @@ def export(name, model, directory):
 
 
 def with_mask(name, given):
-    return {**given, "mask": np.ones_like(given["ids"])} if name in ("bert", "minilm") else given
+    return given if name in ("fnet", "ponet") else {**given, "mask": np.ones_like(given["ids"])}
 
 
 def onnx_runner(name, model, directory):
-    path = export(name, model, directory)
+    path = None if name == "funnel" else export(name, model, directory)
     if name in ("bert", "minilm"):
         try:
             from onnxruntime.transformers import optimizer
@@ -249,32 +257,37 @@ def onnx_runner(name, model, directory):
     sessions = {}
 
     def prepare(given, threads):
-        if threads not in sessions:
+        n = fixed(name, given)
+        key = (threads, n)
+        if key not in sessions:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
             options.log_severity_level = 3
-            sessions[threads] = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"])
-        wanted = {i.name for i in sessions[threads].get_inputs()}
+            sessions[key] = onnxruntime.InferenceSession(
+                path or export(name, model, directory, n), options,
+                providers=["CPUExecutionProvider"])
+        wanted = {i.name for i in sessions[key].get_inputs()}
         feed = {k: v for k, v in with_mask(name, given).items() if k in wanted}
-        return lambda: sessions[threads].run(None, feed)[0]
+        return lambda: sessions[key].run(None, feed)[0]
 
     return prepare
 
 
 def openvino_runner(name, model, directory):
     core = openvino.Core()
-    graph = core.read_model(export(name, model, directory))
     compiled = {}
 
     def prepare(given, threads):
-        if threads not in compiled:
-            compiled[threads] = core.compile_model(
+        n = fixed(name, given)
+        key = (threads, n)
+        if key not in compiled:
+            graph = core.read_model(export(name, model, directory, n))
+            compiled[key] = core.compile_model(
                 graph, "CPU",
                 {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
-        request = compiled[threads].create_infer_request()
-        wanted = {name for port in compiled[threads].inputs for name in port.names}
+        request = compiled[key].create_infer_request()
+        wanted = {name for port in compiled[key].inputs for name in port.names}
         feed = {k: v for k, v in with_mask(name, given).items() if k in wanted}
         return lambda: next(iter(request.infer(feed).values()))
 
@@ -312,10 +325,11 @@ LIBRARIES = {
     "ctranslate2": ctranslate_runner if ctranslate2 else None,
 }
 
-# ONNX has no transform of two axes, CTranslate2 neither FNet nor PoNet.
+# ONNX has no transform of two axes, CTranslate2 neither FNet, PoNet nor Funnel.
 MODELS = {
-    "torch": ("bert", "minilm", "ponet", "fnet"), "onnxruntime": ("bert", "minilm", "ponet"),
-    "openvino": ("bert", "minilm", "ponet"), "ctranslate2": ("bert", "minilm"),
+    "torch": ("bert", "minilm", "ponet", "fnet", "funnel"),
+    "onnxruntime": ("bert", "minilm", "ponet", "funnel"),
+    "openvino": ("bert", "minilm", "ponet", "funnel"), "ctranslate2": ("bert", "minilm"),
 }
 
 
@@ -478,7 +492,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", help="directory of TarnBenchmarks and tarn, as .build/release")
-    parser.add_argument("--models", nargs="*", default=["bert", "ponet", "fnet", "minilm"])
+    parser.add_argument("--models", nargs="*", default=["bert", "ponet", "fnet", "funnel", "minilm"])
     parser.add_argument(
         "--lengths", nargs="+", type=int,
         help="tokens; 128 512 2048 4096 without it, 32 128 for minilm, in batches of 1 and 32")

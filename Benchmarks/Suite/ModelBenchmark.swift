@@ -1,10 +1,10 @@
-// BERT, FNet and PoNet of one width and depth: time and memory against the length of the text.
+// BERT, FNet, Funnel and PoNet of one width and depth: time and memory against the length of the text.
 
 import Tarn
 
 /// Time and memory of the hidden states; models, thread counts and rounds are interleaved.
 ///
-/// The models are BERT, FNet and PoNet with random weights, or the checkpoint of the settings.
+/// The models are BERT, FNet, Funnel and PoNet with random weights, or the checkpoint of the settings.
 func benchmarkModels(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) throws -> [Row] {
   let lengths =
     settings.lengths

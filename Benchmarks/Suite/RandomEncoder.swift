@@ -7,6 +7,7 @@ import TarnModels
 enum EncoderKind: String, CaseIterable {
   case bert = "bert"
   case fNet = "fnet"
+  case funnel = "funnel"
   case poNet = "ponet"
 
   /// As papers write it.
@@ -14,6 +15,7 @@ enum EncoderKind: String, CaseIterable {
     switch self {
     case .bert: "BERT"
     case .fNet: "FNet"
+    case .funnel: "Funnel"
     case .poNet: "PoNet"
     }
   }
@@ -32,7 +34,8 @@ enum EncoderKind: String, CaseIterable {
   ///     PoNet   4 products of d × d, scores and weighted sums of H queries: 4·H·d a token
   ///     FNet    a real transform over both axes: 1.25·(log₂ n + log₂ d)·d a token
   ///
-  /// and FNet's embeddings one product of d × d.
+  /// and FNet's embeddings one product of d × d. Funnel: see
+  /// ``/TarnModels/FunnelConfiguration/multiplyAdds(tokens:published:)``.
   func operations(_ c: EncoderConfiguration, heads: Int, tokens n: Int) -> Double {
     let (d, f) = (Double(c.hiddenSize), Double(c.intermediateSize))
     let layers = Double(c.layers)
@@ -44,9 +47,23 @@ enum EncoderKind: String, CaseIterable {
     case .fNet:
       layer += 1.25 * (binaryLogarithm(Double(n)) + binaryLogarithm(d)) * d
       embeddings = 2 * d * d
+    case .funnel:
+      return 2 * Double(funnelConfiguration(c, heads: heads).multiplyAdds(tokens: n))
     }
     return Double(n) * (layers * layer + embeddings)
   }
+}
+
+/// Funnel without decoder: the layers in up to three blocks, as B4-4-4 has twelve.
+func funnelConfiguration(_ c: EncoderConfiguration, heads: Int) -> FunnelConfiguration {
+  var funnel = FunnelConfiguration()
+  let blocks = min(3, c.layers)
+  funnel.encoder = c
+  (funnel.heads, funnel.headSize) = (heads, c.hiddenSize / heads)
+  funnel.blockSizes = (0..<blocks).map { (c.layers + $0) / blocks }
+  funnel.blockRepeats = Array(repeating: 1, count: blocks)
+  funnel.hasDecoder = false
+  return funnel
 }
 
 /// Weights of base size in bfloat16, as a checkpoint that never touches a disk.
@@ -63,7 +80,12 @@ struct RandomEncoder {
   init(_ kind: EncoderKind, _ settings: BenchmarkSettings, longest: Int) throws {
     self.kind = kind
     name = kind.name(settings)
-    var c = kind == .fNet ? FNetConfiguration().encoder : EncoderConfiguration()
+    var c =
+      switch kind {
+      case .fNet: FNetConfiguration().encoder
+      case .funnel: FunnelConfiguration().encoder
+      case .bert, .poNet: EncoderConfiguration()
+      }
     c.layers = settings.layers
     if kind != .poNet { c.positions = max(c.positions, longest) }
     if settings.isQuick {
@@ -73,8 +95,46 @@ struct RandomEncoder {
     }
     configuration = c
     heads = settings.isQuick ? 4 : 12
-    file = try SafetensorsFile(
-      bytes: randomBytes(RandomEncoder.shapes(kind, c)), named: "random weights")
+    let shapes =
+      kind == .funnel
+      ? RandomEncoder.shapes(funnelConfiguration(c, heads: heads)) : RandomEncoder.shapes(kind, c)
+    file = try SafetensorsFile(bytes: randomBytes(shapes), named: "random weights")
+  }
+
+  /// Names and shapes of the tensors of Funnel without decoder, as published.
+  private static func shapes(_ c: FunnelConfiguration) -> [(name: String, shape: [Int])] {
+    let d = c.hiddenSize
+    let h = c.heads * c.headSize
+    var shapes: [(name: String, shape: [Int])] = [
+      ("embeddings.word_embeddings.weight", [c.vocabularySize, d])
+    ]
+    func norm(_ name: String) {
+      shapes += [(name + ".layer_norm.weight", [d]), (name + ".layer_norm.bias", [d])]
+    }
+    func linear(_ name: String, _ outputs: Int, _ inputs: Int) {
+      shapes += [(name + ".weight", [outputs, inputs]), (name + ".bias", [outputs])]
+    }
+    norm("embeddings")
+    for (b, size) in c.blockSizes.enumerated() {
+      for i in 0..<size {
+        let attention = "encoder.blocks.\(b).\(i).attention"
+        shapes.append((attention + ".q_head.weight", [h, d]))
+        linear(attention + ".k_head", h, d)
+        linear(attention + ".v_head", h, d)
+        for bias in ["r_w_bias", "r_r_bias", "r_s_bias"] {
+          shapes.append((attention + "." + bias, [c.heads, c.headSize]))
+        }
+        shapes.append((attention + ".r_kernel", [d, c.heads, c.headSize]))
+        shapes.append((attention + ".seg_embed", [2, c.heads, c.headSize]))
+        linear(attention + ".post_proj", d, h)
+        norm(attention)
+        let ffn = "encoder.blocks.\(b).\(i).ffn"
+        linear(ffn + ".linear_1", c.intermediateSize, d)
+        linear(ffn + ".linear_2", d, c.intermediateSize)
+        norm(ffn)
+      }
+    }
+    return shapes
   }
 
   /// Names and shapes of the tensors, as published.
@@ -135,6 +195,12 @@ struct RandomEncoder {
         try FNetModel(
           weights: weights, configuration: c, directory: "random weights", options: options),
         kind, configuration, name: name, heads: heads)
+    case .funnel:
+      return TimedModel(
+        try FunnelModel(
+          weights: weights, configuration: funnelConfiguration(configuration, heads: heads),
+          directory: "random weights", options: options),
+        kind, configuration, name: name, heads: heads)
     case .poNet:
       options.maxPositions = 1 << 24
       return TimedModel(
@@ -179,7 +245,8 @@ private func randomBytes(_ shapes: [(name: String, shape: [Int])]) -> [UInt8] {
   var state: UInt64 = 2110
   for (name, shape) in shapes {
     let constant: Float? =
-      name.hasSuffix("LayerNorm.weight") ? 1 : name.hasSuffix("LayerNorm.bias") ? 0 : nil
+      name.lowercased().hasSuffix("norm.weight")
+      ? 1 : name.lowercased().hasSuffix("norm.bias") ? 0 : nil
     for _ in 0..<shape.reduce(1, *) {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       append(constant ?? Float(Int32(truncatingIfNeeded: state >> 32)) / 2_147_483_648 * 0.0346)

@@ -16,7 +16,7 @@ package enum Measurement: String, CaseIterable, Sendable {
   case attention
   /// Chains of operations pass by pass, and joined.
   case fusion
-  /// BERT, FNet and PoNet, or a checkpoint, over the length.
+  /// BERT, FNet, Funnel and PoNet, or a checkpoint, over the length.
   case models
   /// PoNet-base: peak memory over the length.
   case memory

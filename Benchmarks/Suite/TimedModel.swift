@@ -15,14 +15,17 @@ struct TimedModel {
   let hiddenStates: (_ batch: Int, _ tokens: Int) -> () throws -> Void
 
   /// A model; `heads` are those of its attention, if it has any.
+  ///
+  /// `operations` says what a text needs, if kind, sizes and heads do not.
   init<Model: EncoderModel>(
-    _ model: Model, _ kind: EncoderKind, _ c: EncoderConfiguration, name: String, heads: Int
+    _ model: Model, _ kind: EncoderKind, _ c: EncoderConfiguration, name: String, heads: Int = 0,
+    operations: ((Int) -> Double)? = nil
   ) where Model.Input: TimedInput {
     self.name = name
     self.kind = kind
     layers = c.layers
     execution = model.execution
-    operations = { kind.operations(c, heads: heads, tokens: $0) }
+    self.operations = operations ?? { kind.operations(c, heads: heads, tokens: $0) }
     hiddenStates = { batch, n in
       let inputs = (0..<batch).map { Model.Input(row: $0, tokens: n, vocabulary: c.vocabularySize) }
       return { _ = try model.hiddenStates(inputs) }
@@ -40,12 +43,17 @@ struct TimedModel {
       let c = model.configuration
       self.init(model, .bert, c.encoder, name: name, heads: c.heads)
     case .fNet(let model):
-      self.init(model, .fNet, model.configuration.encoder, name: name, heads: 0)
+      self.init(model, .fNet, model.configuration.encoder, name: name)
+    case .funnel(let model):
+      let c = model.configuration
+      self.init(
+        model, .funnel, c.encoder, name: name,
+        operations: { 2 * Double(c.multiplyAdds(tokens: $0)) })
     case .poNet(let model):
       let c = model.configuration
       self.init(model, .poNet, c.encoder, name: name, heads: c.heads)
     default:
-      throw BenchmarkError.failed("\(directory): no BERT, FNet or PoNet")
+      throw BenchmarkError.failed("\(directory): no BERT, FNet, Funnel or PoNet")
     }
   }
 }

@@ -40,6 +40,9 @@ public struct Ragged: Sendable, Equatable {
   /// Number of rows of all sequences together.
   public var rows: Int { offsets[offsets.count - 1] }
 
+  /// Rows of the longest sequence; 0 if there is none.
+  package var longest: Int { zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0 }
+
   /// Rows of sequence `i`.
   ///
   /// - Precondition: `i` lies within the sequences, as for an array.

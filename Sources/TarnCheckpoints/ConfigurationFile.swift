@@ -136,6 +136,28 @@ public struct ConfigurationFile: Sendable {
     }
   }
 
+  /// An array of integers.
+  ///
+  /// - Parameters:
+  ///   - key: the key.
+  ///   - range: the values that are allowed.
+  ///   - fallback: the value if the key is missing; nil makes the key required.
+  /// - Returns: The value.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)``.
+  public func integers(
+    _ key: String, in range: ClosedRange<Int>, default fallback: [Int]? = nil
+  ) throws(CheckpointError) -> [Int] {
+    try value(
+      key, default: fallback,
+      expected: "an array of integers from \(range.lowerBound) to \(range.upperBound)"
+    ) { value in
+      guard let elements = value.array else { return nil }
+      let integers = elements.compactMap { $0.int64.flatMap { Int(exactly: $0) } }
+      return integers.count == elements.count && integers.allSatisfy(range.contains)
+        ? integers : nil
+    }
+  }
+
   /// A number.
   ///
   /// - Parameters:

@@ -9,13 +9,15 @@ public enum LoadedModel: Sendable {
   case bert(BERTModel)
   /// FNet.
   case fNet(FNetModel)
+  /// Funnel-Transformer.
+  case funnel(FunnelModel)
   /// PoNet in the published layout.
   case poNet(PoNetModel)
   /// PoNet of the Long Range Arena experiments.
   case longRangeArena(LongRangeArenaModel)
 
   /// Names of the types, as ``ModelOptions/modelType`` takes them.
-  public static let typeNames = ["bert", "fnet", "ponet", "ponet-lra"]
+  public static let typeNames = ["bert", "fnet", "funnel", "ponet", "ponet-lra"]
 
   /// Reads a checkpoint directory.
   ///
@@ -49,6 +51,11 @@ public enum LoadedModel: Sendable {
         weights: weights, configuration: FNetConfiguration(files.configuration),
         directory: files.directory, options: options)
       self = .fNet(model)
+    case "funnel":
+      let model = try FunnelModel(
+        weights: weights, configuration: FunnelConfiguration(files.configuration),
+        directory: files.directory, options: options)
+      self = .funnel(model)
     case "ponet":
       let model = try PoNetModel(
         weights: weights, configuration: PoNetConfiguration(files.configuration),
@@ -90,6 +97,7 @@ public enum LoadedModel: Sendable {
     switch self {
     case .bert(let model): model.execution
     case .fNet(let model): model.execution
+    case .funnel(let model): model.execution
     case .poNet(let model): model.execution
     case .longRangeArena(let model): model.execution
     }
@@ -100,6 +108,7 @@ public enum LoadedModel: Sendable {
     switch self {
     case .bert(let model): model
     case .fNet(let model): model
+    case .funnel(let model): model
     case .poNet(let model): model
     case .longRangeArena: nil
     }
@@ -129,6 +138,7 @@ public enum LoadedModel: Sendable {
     switch self {
     case .bert(let model): model.headNames
     case .fNet(let model): model.headNames
+    case .funnel(let model): model.headNames
     case .poNet(let model): model.headNames
     case .longRangeArena(let model):
       [model.isDual ? "pair-classification" : "sequence-classification"]

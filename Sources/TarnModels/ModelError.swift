@@ -20,12 +20,14 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case missingHead(directory: String, head: String, tensor: String)
   /// A text without tokens.
   case emptyText
-  /// A text in which no `[MASK]` is to be filled.
-  case noMask
+  /// A text in which no mask, such as `[MASK]`, is to be filled.
+  case noMask(token: String)
   /// A sequence without tokens.
   case emptyInput(sequence: Int)
   /// A mask leaves tokens out where the model knows no mask.
   case maskedInput(sequence: Int, model: String)
+  /// Positions are given to a model that counts them itself.
+  case givenPositions(sequence: Int, model: String)
   /// A mask leaves all tokens out.
   case nothingKept(sequence: Int)
   /// A list of an input is not as long as the ids.
@@ -53,12 +55,14 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .missingHead(let directory, let head, let tensor):
       "\(directory): no \(head) head, the weights have no tensor \"\(tensor)\""
     case .emptyText: "text: found no tokens, expected at least one"
-    case .noMask: "text: found no [MASK], expected at least one"
+    case .noMask(let token): "text: found no \(token), expected at least one"
     case .emptyInput(let sequence):
       "input \(sequence): no tokens, expected at least one"
     case .maskedInput(let sequence, let model):
       "input \(sequence): the mask leaves tokens out, but \(model) mixes all; "
         + "leave them out of the ids"
+    case .givenPositions(let sequence, let model):
+      "input \(sequence): positions are given, but \(model) has relative positions only"
     case .nothingKept(let sequence):
       "input \(sequence): the mask leaves all tokens out, expected at least one"
     case .inputLength(let sequence, let list, let found, let expected):

@@ -13,6 +13,12 @@ public struct NamedTensor: Sendable {
   public var values: [Float]
   /// The input tensor that says which rows are real, if rows can be masked.
   public var mask: [Bool]?
+
+  /// Adds more sequences.
+  fileprivate mutating func append(_ other: NamedTensor) {
+    shape[0] += other.shape[0]
+    values += other.values
+  }
 }
 
 /// A batch of padded inputs, `[batch × n]` row after row, read from a safetensors file.
@@ -106,6 +112,7 @@ extension LoadedModel {
       try model.run(inputs, model.encoder) { (inputs) throws(ModelError) in
         try model.batch(inputs)
       }
+    case .funnel(let model): try model.run(inputs)
     case .poNet(let model): try model.run(inputs)
     case .longRangeArena(let model): try model.run(inputs)
     }
@@ -178,7 +185,7 @@ extension EncoderModel {
     if let pooler = heads.pooler {
       let pooled = try pooler(
         try padding.rows.firstRows(of: h, on: execution), on: execution)
-      append("pooler_output", pooled)
+      if heads.hasPooler { append("pooler_output", pooled) }
       if let classifier = heads.sequenceClassifier {
         append("logits", try classifier(pooled, on: execution))
       }
@@ -194,13 +201,18 @@ extension EncoderModel {
     if let classifier = heads.tokenClassifier {
       results.append(padding.padded("logits", try classifier(h, on: execution)))
     }
-    if let answer = heads.answer {
-      let logits = try answer(h, on: execution)
-      for (i, name) in ["start_logits", "end_logits"].enumerated() {
+    func appendColumns(_ names: [String], _ logits: Matrix) {
+      for (i, name) in names.enumerated() {
         var tensor = padding.padded(name, logits.columns(i..<i + 1))
         tensor.shape.removeLast()
         results.append(tensor)
       }
+    }
+    if let answer = heads.answer {
+      appendColumns(["start_logits", "end_logits"], try answer(h, on: execution))
+    }
+    if let discriminator = heads.discriminator {
+      appendColumns(["logits"], try discriminator(h, on: execution))
     }
     if let head = heads.maskedLanguageModel {
       results.append(padding.padded(names.predictions, try head(h, on: execution)))
@@ -286,6 +298,83 @@ struct InnerValues {
     } else {
       tensors.append(padding.padded(name, x, firstRow: firstRow))
     }
+  }
+}
+
+extension FunnelModel {
+  /// As for other encoders, and `block.B.pooled`, `block.B.mask`, `decoder.input`, `decoder.N`; the
+  /// states of masked rows are computed as well.
+  func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
+    let padded = try PaddedInputs(file, shapeOf: "input_ids", allowsChoices: true)
+    let rows = try batch(padded.tokens(), keepsPadding: true)
+    var results: [NamedTensor] = []
+    var attentions: [(Matrix, Matrix, RelativeAttention, FunnelRows)] = []
+    /// Padded results of rows that may be fewer than the inputs'.
+    func padding(_ rows: TokenBatch) -> Padding {
+      var padding = Padding(rows, padded, masks: [])
+      padding.length = rows.sequences.longest
+      padding.mask = rows.keep ?? Array(repeating: true, count: rows.count)
+      return padding
+    }
+    return try operation { () throws(TarnError) in
+      let states = try encoder(
+        rows,
+        trace: { value in
+          switch value {
+          case .hidden(let name, let x, let rows):
+            let padding = padding(rows.batch)
+            results.append(padding.padded(name, x))
+            if name.hasSuffix(".pooled") {
+              results.append(
+                NamedTensor(
+                  name: name.dropLast(6) + "mask", shape: [padding.batch, padding.length],
+                  values: padding.mask.map { $0 ? 1 : 0 }))
+            }
+          case .attention(let queries, let keys, let terms, let keyRows):
+            attentions.append((queries, keys, terms, keyRows))
+          }
+        }, on: execution)
+      // A group has whole sequences, so an execution's groups follow one another.
+      var (layer, sequences) = (0, 0)
+      for (queries, keys, terms, rows) in attentions {
+        if sequences % max(1, padded.batch) == 0 { layer += 1 }
+        sequences += rows.batch.sequences.count
+        let name = "attention.\(layer)"
+        let part = try probabilities(name, queries, keys, terms, rows)
+        if results.last?.name == name {
+          results[results.count - 1].append(part)
+        } else {
+          results.append(part)
+        }
+      }
+      let last = padding(states.batch)
+      results.append(last.padded("last_hidden_state", states.rows))
+      return results + (try headOutputs(states.rows, last, names: ("logits", "")))
+    }
+  }
+
+  /// Attention probabilities `[sequences × heads × queries × keys]` of some sequences.
+  private func probabilities(
+    _ name: String, _ queries: Matrix, _ keys: Matrix, _ terms: RelativeAttention,
+    _ rows: FunnelRows
+  ) throws(TarnError) -> NamedTensor {
+    let count = rows.batch.sequences.count
+    let (m, n) = (queries.rows / count, keys.rows / count)
+    var values: [Float] = []
+    var p = try Matrix(rows: configuration.heads * m, columns: n)
+    for s in 0..<count {
+      let own = s * m..<(s + 1) * m
+      let range = rows.batch.sequences[s]
+      var part = terms
+      part.types = terms.types.rows(own)
+      part.queryTypes = Array(terms.queryTypes[own])
+      part.keyTypes = Array(terms.keyTypes[range])
+      try attentionProbabilities(
+        queries: queries.rows(own), keys: keys.rows(range), heads: configuration.heads,
+        keep: rows.visible.map { Array($0[range]) }, relative: part, into: &p, on: execution)
+      values += p.elements
+    }
+    return NamedTensor(name: name, shape: [count, configuration.heads, m, n], values: values)
   }
 }
 

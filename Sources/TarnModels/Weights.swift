@@ -17,7 +17,8 @@ extension WeightScope {
     try widened(name, shape: [count], rows: 1, columns: count, on: execution)
   }
 
-  private func widened(
+  /// The tensor `name` of a shape with `rows · columns` elements, as a matrix.
+  func widened(
     _ name: String, shape: [Int], rows: Int, columns: Int, on execution: Execution
   ) throws(ModelError) -> Matrix {
     if surveys(name, shape: shape) {

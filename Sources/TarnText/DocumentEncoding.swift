@@ -93,13 +93,15 @@ extension WordPieceTokenizer {
   ///   - text: the first text.
   ///   - pair: the second text.
   ///   - maxLength: the greatest number of tokens, those of the template included; nil for any. The
-  ///     longer text loses pieces first.
+  ///     text that loses pieces is that of `truncation`.
+  ///   - truncation: which text loses pieces.
   /// - Returns: the tokens and their segment numbers.
   /// - Throws: what ``encode(_:pair:maxLength:truncation:direction:)`` throws.
   public func encodeDocument(
-    _ text: String, pair: String, maxLength: Int? = nil
+    _ text: String, pair: String, maxLength: Int? = nil,
+    truncation: TruncationStrategy = .longestFirst
   ) throws(TextError) -> DocumentEncoding {
-    let encoding = try encode(text, pair: pair, maxLength: maxLength)
+    let encoding = try encode(text, pair: pair, maxLength: maxLength, truncation: truncation)
     return DocumentEncoding(
       encoding: encoding,
       segmentIDs: SegmentNumbers.derived(from: encoding.ids, cls: clsID, sep: sepID))

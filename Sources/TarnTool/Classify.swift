@@ -12,7 +12,7 @@ enum Classify {
     ],
     operands: "[INPUT...]",
     details: """
-      Labels texts with a sequence classifier (PoNet, BERT, FNet); without --model with the small
+      Labels texts with a sequence classifier (PoNet, Funnel, BERT, FNet); without --model with the small
       PoNet that comes with the tool. Prints label, score (the label's probability), tokens and segments.
 
       An INPUT is a file that holds one text in UTF-8, `-` for standard input, or a file of JSON

@@ -99,7 +99,8 @@ import Testing
 
   @Test func booleansAndStringsAreNotConverted() throws {
     let file = try configuration(
-      #"{"yes":true,"no":false,"one":1,"text":"true","null":null,"list":["a","b"],"mixed":["a",1]}"#
+      #"{"yes":true,"no":false,"one":1,"text":"true","null":null,"list":["a","b"],"mixed":["a",1]"#
+        + #","numbers":[4,9]}"#
     )
     #expect(try file.boolean("yes"))
     #expect(try !file.boolean("no", default: true))
@@ -108,6 +109,13 @@ import Testing
     #expect(try file.string("absent", default: "x") == "x")
     #expect(try file.strings("list") == ["a", "b"])
     #expect(try file.strings("absent", default: []) == [])
+    #expect(try file.integers("numbers", in: 1...9) == [4, 9])
+    #expect(try file.integers("absent", in: 1...9, default: [7]) == [7])
+    for (key, range) in [
+      ("numbers", 1...8), ("numbers", 5...9), ("list", 1...9), ("absent", 1...9),
+    ] {
+      #expect(throws: CheckpointError.self) { try file.integers(key, in: range) }
+    }
     for key in ["one", "text", "null", "list", "absent"] {
       #expect(throws: CheckpointError.self) { try file.boolean(key) }
     }

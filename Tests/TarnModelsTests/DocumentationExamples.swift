@@ -61,6 +61,18 @@ private let directory =
     #expect(states.rows == 4 && states.columns == 24)
   }
 
+  @Test func anAnswerOfFunnel() throws {
+    let folder = try vocabularyModel("funnel/head-question-answering")
+    let directory = folder.path
+    let answerer = try FunnelQuestionAnswerer(directory: directory)
+    let answer = try answerer.answer(
+      "Who won the case?", in: ["The court was divided, but Ada won."])[0]
+    print(answer.text, answer.utf8Offsets, answer.score)
+    #expect(!answer.text.isEmpty)
+    let configuration = try FunnelConfiguration(named: "medium-base")
+    #expect(configuration.blockSizes == [6, 3, 3])
+  }
+
   @Test func segmentsOfSentences() throws {
     let tokenizer = try WordPieceTokenizer(checkpoint: directory)
     let document = try tokenizer.encodeDocument("One sentence. Another one.")

@@ -347,13 +347,6 @@ private func expectBatchIsEachAlone<Model: EncoderModel>(
 }
 
 #if os(Linux)
-  /// The largest resident size so far, in KiB.
-  private func residentPeak() throws -> Int {
-    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
-  }
-
   @Test func aLongSequenceTakesMemoryThatIsLinearInItsLength() throws {
     let model = try bert("base-default")
     let n = 8192

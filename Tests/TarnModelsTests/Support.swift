@@ -1,5 +1,6 @@
 // Comparisons with fixtures.
 
+import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnTestSupport
@@ -54,3 +55,27 @@ func copy(
   _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
   return folder
 }
+
+/// A fixture's checkpoint with a vocabulary of Funnel's or BERT's special tokens.
+func vocabularyModel(_ fixture: String) throws -> TemporaryDirectory {
+  let folder = try TemporaryDirectory()
+  for name in ["config.json", "model.safetensors"] {
+    try folder.copy(name, from: fixturePath(fixture))
+  }
+  let specials =
+    fixture.hasPrefix("funnel")
+    ? ["<pad>", "<unk>", "<cls>", "<sep>", "<mask>", "<s>", "</s>"]
+    : ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[A]", "[B]"]
+  let pieces = specials + (7..<67).map { "w\($0)" }
+  _ = try folder.write("vocab.txt", Array((pieces.joined(separator: "\n") + "\n").utf8))
+  return folder
+}
+
+#if os(Linux)
+  /// The largest resident size so far, in KiB.
+  func residentPeak() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+  }
+#endif

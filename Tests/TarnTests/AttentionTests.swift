@@ -53,7 +53,48 @@ private func attending(
   }
 }
 
+/// As above, with relative scores for three queries and keys of two heads of four columns.
+private func relating(
+  _ name: String, _ error: TarnError, mask: AttentionMask = .full,
+  _ change: @escaping @Sendable (inout RelativeAttention) throws -> Void = { _ in }
+) -> Rejection {
+  Rejection(name: "attention, \(name)", rows: 3, columns: 4, error: error) {
+    var relative = try RelativeAttention(
+      positions: matrix(4, 8), origin: 1, shift: matrix(1, 8), types: matrix(3, 4),
+      queryTypes: [0, 1, 2], keyTypes: [0, 1, 2])
+    try change(&relative)
+    try attention(
+      queries: matrix(3, 8), keys: matrix(3, 8), values: matrix(3, 4), heads: 2,
+      over: Ragged(lengths: [2, 1]), mask: mask, relative: relative, into: &$0, on: $1)
+  }
+}
+
+private func distances(_ rows: Int, _ origin: Int, _ step: Int) -> TarnError {
+  value(
+    "positions", "\(rows) rows, origin \(origin), step \(step)",
+    "a row for each pair of 2 queries and 2 keys")
+}
+
 private let rejections: [Rejection] = [
+  relating("no step", value("step", "0", "at least 1")) { $0.step = 0 },
+  relating("columns of positions", shape("positions", [4, 6], [4, 8])) {
+    $0.positions = try matrix(4, 6)
+  },
+  relating("shift", shape("shift", [2, 8], [1, 8])) { $0.shift = try matrix(2, 8) },
+  relating("type terms", shape("types", [3, 2], [3, 4])) { $0.types = try matrix(3, 2) },
+  relating("query types", shape("query types", [2], [3])) { $0.queryTypes = [0, 0] },
+  relating("key types", shape("key types", [4], [3])) { $0.keyTypes = [0, 0, 0, 0] },
+  relating("a third type", value("types", "3", "types 0, 1 and 2")) { $0.queryTypes = [0, 3, 0] },
+  relating("a negative type", value("types", "-1", "types 0, 1 and 2")) {
+    $0.keyTypes = [0, -1, 0]
+  },
+  relating(
+    "a mask", value("mask", "causal", "a full mask with relative scores"), mask: .causal),
+  relating("too low an origin", distances(4, 0, 1)) { $0.origin = 0 },
+  relating("too high an origin", distances(4, 3, 1)) { $0.origin = 3 },
+  relating("the highest origin", distances(4, .max, 1)) { $0.origin = .max },
+  relating("too large a step", distances(4, 1, 2)) { $0.step = 2 },
+  relating("no positions", distances(0, 1, 1)) { $0.positions = try matrix(0, 8) },
   attending("no heads", value("heads", "0", "at least 1"), heads: 0),
   attending("negative heads", value("heads", "-2", "at least 1"), heads: -2),
   attending(

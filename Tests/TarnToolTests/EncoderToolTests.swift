@@ -1,4 +1,4 @@
-// embed, classify, fill-mask, run and inspect with BERT and FNet.
+// embed, classify, fill-mask, answer, run and inspect with BERT, FNet and Funnel.
 
 import Foundation
 import TarnCheckpoints
@@ -6,13 +6,16 @@ import TarnTestSupport
 import Testing
 
 struct EncoderToolTests {
-  /// A fixture's checkpoint with a vocabulary of 71 pieces.
+  /// A fixture's checkpoint with a vocabulary of 71 pieces, or for Funnel of 67.
   private func model(_ fixture: String) throws -> TemporaryDirectory {
     let folder = try TemporaryDirectory()
     for name in ["config.json", "model.safetensors"] {
       try folder.copy(name, from: fixturePath(fixture))
     }
-    let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + (5..<71).map { "w\($0)" }
+    let pieces =
+      fixture.hasPrefix("funnel")
+      ? ["<pad>", "<unk>", "<cls>", "<sep>", "<mask>", "<s>", "</s>"] + (5..<65).map { "w\($0)" }
+      : ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + (5..<71).map { "w\($0)" }
     _ = try folder.write("vocab.txt", Array((pieces.joined(separator: "\n") + "\n").utf8))
     return folder
   }
@@ -23,7 +26,7 @@ struct EncoderToolTests {
     return #"{"id":\#(i),"text":"\#(words.joined(separator: " "))"}"#
   }
 
-  static let fixtures = ["bert", "fnet"].flatMap { system in
+  static let fixtures = ["bert", "fnet", "funnel"].flatMap { system in
     ((try? FileManager.default.contentsOfDirectory(atPath: fixturePath(system))) ?? [])
       .sorted().map { system + "/" + $0 }
   }
@@ -42,7 +45,7 @@ struct EncoderToolTests {
     #expect(result.lines.allSatisfy { $0.hasPrefix("pass  ") })
   }
 
-  @Test func thereAreFixtures() { #expect(Self.fixtures.count == 43) }
+  @Test func thereAreFixtures() { #expect(Self.fixtures.count == 94) }
 
   @Test func embedGivesAVectorForEachLine() throws {
     let folder = try model("bert/sentence-embedding")
@@ -138,7 +141,7 @@ struct EncoderToolTests {
     #expect(result.lines.count == 60)
   }
 
-  @Test(arguments: ["bert", "fnet"])
+  @Test(arguments: ["bert", "fnet", "funnel"])
   func classifyLabelsTexts(system: String) throws {
     let folder = try model("\(system)/head-sequence-classification")
     let result = try tarn(
@@ -192,6 +195,64 @@ struct EncoderToolTests {
     }
   }
 
+  @Test func answersAreSpansOfTheirTexts() throws {
+    let folder = try model("funnel/head-question-answering")
+    let words = ["answer", "--model", folder.path, "--question", "w9 w10"]
+    let text = "w20 w21, w22 w23"
+    let result = try tarn(words + ["--json"], text: text)
+    #expect(result.code == 0, "\(result.errors)")
+    let object = try json(result.output)
+    #expect(object.members.map(\.key) == ["answer", "score", "start", "end", "tokens"])
+    let start = try #require(object["start"]?.int64)
+    let end = try #require(object["end"]?.int64)
+    #expect(
+      Array(text.utf8)[Int(start)..<Int(end)].elementsEqual(
+        object["answer"]?.string?.utf8 ?? "".utf8))
+    // <cls> w9 w10 <sep> and the text, whose comma is no piece, and <sep>.
+    #expect(object["tokens"]?.int64 == 10)
+    let block = try tarn(words, text: text).output
+    #expect(block.contains("answer    \(object["answer"]?.string ?? "-")\n"))
+    #expect(block.contains("bytes     \(start)..<\(end)\n"))
+    // Lines, fields that are carried over, and lines without tokens.
+    let lines = try tarn(
+      words + ["--json", "--jsonl", "--longest", "1"],
+      text: #"{"id":1,"text":"w30 w31"}"# + "\n" + #"{"id":2,"text":""}"#)
+    #expect(lines.code == 1)
+    #expect(lines.errors.contains(#""line":2,"error":"text: found no tokens"#))
+    #expect(lines.lines.count == 1)
+    #expect(try json(lines.lines[0])["id"]?.int64 == 1)
+    let first = try #require(json(lines.lines[0])["answer"]?.string)
+    #expect(["w30", "w31"].contains(first))
+    // Wrong usage and missing heads.
+    for wrong in [
+      ["answer", "--model", folder.path], ["answer", "--question", "w9"],
+      words + ["--longest", "0"],
+    ] {
+      #expect(try tarn(wrong, text: "w9").code == 2)
+    }
+    let other = try model("funnel/head-masked-lm")
+    let head = try tarn(["answer", "--model", other.path, "--question", "w9"], text: "w10")
+    #expect(head.code == 1)
+    #expect(head.errors.contains("qa_outputs.weight"))
+    let cut = try tarn(
+      words + ["--max-positions", "6", "--truncate", "--json"], text: text)
+    #expect(try json(cut.output)["tokens"]?.int64 == 6)
+    let nothing = try tarn(words + ["--max-positions", "5", "--truncate"], text: text)
+    #expect(nothing.code == 1)
+  }
+
+  @Test func funnelFillsMasksAndEmbeds() throws {
+    let folder = try model("funnel/head-masked-lm")
+    let result = try tarn(["fill-mask", "--model", folder.path, "--json", "w9 <mask> w12"])
+    #expect(result.code == 0, "\(result.errors)")
+    #expect(try json(result.output)["masks"]?.array?.count == 1)
+    let none = try tarn(["fill-mask", "--model", folder.path, "w9"])
+    #expect(none.errors.contains("found no <mask>"))
+    let vector = try tarn(["embed", "--model", folder.path], text: "w9 w10")
+    #expect(vector.code == 0)
+    #expect(vector.output.split(separator: " ").count == 24)
+  }
+
   @Test func inspectKnowsThem() throws {
     let result = try tarn(["inspect", "--json", fixturePath("fnet/tpu-short")])
     #expect(result.code == 0)
@@ -220,6 +281,6 @@ struct EncoderToolTests {
     #expect(head.errors.contains("classifier.weight"))
     let arena = try tarn(["embed", "--model", fixturePath("ponet/lra_sc_mean")], text: "a")
     #expect(arena.code == 1)
-    #expect(arena.errors.contains("expected bert or fnet or ponet"))
+    #expect(arena.errors.contains("expected bert or fnet or funnel or ponet"))
   }
 }

@@ -37,26 +37,32 @@ public enum AttentionMask: Sendable, Equatable {
 ///     cache; nil if it is that of the queries.
 ///   - keep: one flag a key, or nil for all.
 ///   - mask: which kept keys a query sees.
+///   - relative: what is added to the scores, or nil; not with a causal or block-local mask.
 ///   - y: `[queries × heads·f]`. A query that sees nothing gets zeros.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for heads that do not divide
-///   the columns, a scale that is not finite, or a block size below 1; all before `y` is touched.
+///   the columns, a scale that is not finite, a block size below 1, or relative scores with a mask or
+///   without a row for each distance; all before `y` is touched.
 /// - Complexity: `2 · (e + f)` operations and one exponential for each head, query and key that it
 ///   sees; bound by multiply-adds. Scratch for each thread, with b = 512 queries at most and f
 ///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4928` floats, for at most 16 queries the
 ///   first term for each head; and an integer for each query with a causal mask, for each key with flags.
+///   Relative scores: e operations more for each head, query and key, `b · e + (256 + b · step) · e`
+///   floats more of scratch, and a float for each query and key.
 ///
 /// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 13⌈n/256⌉ + 22) · 2⁻²⁴ · Σ p|v|`
 /// of the exact value to first order, for n keys (`attentionOracle`). Weights below 2^-126.5 of the
-/// largest are 0.
+/// largest are 0. With relative scores `|q||k|` stands for all products of a score, and e for e + 4;
+/// blocks of 256 keys count those that are not kept.
 ///
 /// NaN, ∞ and overflow in q, k or v reach the rows of queries that see them and no others. A score of
 /// -∞ has weight 0; a row of such scores alone, or with NaN or +∞, is NaN. Zeros of `y` are positive.
 public func attention(
   queries q: Matrix, keys k: Matrix, values v: Matrix, heads: Int, scale: Float? = nil,
   over sequences: Ragged, keySequences: Ragged? = nil, keep: [Bool]? = nil,
-  mask: AttentionMask = .full, into y: inout Matrix, on execution: Execution
+  mask: AttentionMask = .full, relative: RelativeAttention? = nil, into y: inout Matrix,
+  on execution: Execution
 ) throws(TarnError) {
   let name = "attention"
   let shape = try AttentionShape(name, q, k, v, heads: heads, scale: scale)
@@ -65,7 +71,8 @@ public func attention(
   try checkShape(name, "key sequences", [keySequences.rows], [k.rows])
   try checkShape(name, "key sequences", [keySequences.count], [sequences.count])
   try checkShape(name, "target", [y.rows, y.columns], [q.rows, v.columns])
-  let plan = try AttentionPlan(name, sequences, keySequences, keep: keep, mask)
+  let plan = try AttentionPlan(name, sequences, keySequences, keep: keep, mask, relative)
+  try relative?.check(name, queries: q, heads: heads, sequences, keySequences, mask)
   let kernel = unsafe execution.table.attention.attend
   let (e, f) = (shape.headSize, shape.valueSize)
 
@@ -74,28 +81,36 @@ public func attention(
   let group = plan.headGroup(heads: heads, threads: execution.threads)
   let groups = (heads + group - 1) / group
   let scratchCount = AttentionBlocking.scratch(
-    heads: group, queries: min(block, plan.mostQueries), headSize: e, valueSize: f)
+    heads: group, queries: min(block, plan.mostQueries), headSize: e, valueSize: f,
+    step: relative?.step ?? 0)
+  let terms = relative.map { RelativeTerms($0, keep: keep) }
   q.withView { q in
     k.withView { k in
       v.withView { v in
         y.withMutableView { y in
           unsafe plan.withPointers { kept, seen in
             nonisolated(unsafe) let (kept, seen) = unsafe (kept, seen)
-            execution.forEach(tasks.count * groups) { i in
-              let (task, h) = (tasks[i / groups], i % groups * group)
-              let end = min(h + group, heads)
-              let piece = plan.pieces[task.piece]
-              unsafe withScratch(Float.self, scratchCount) { scratch in
-                // SAFETY: the plan's ranges lie within the matrices, whose shapes were checked; kept
-                // and seen hold numbers below the piece's keys. Tasks write different rows or
-                // columns of y, which shares no memory with the others, being uniquely referenced.
-                unsafe kernel(
-                  q[rows: task.queries][columns: h * e..<end * e],
-                  k[rows: piece.keys][columns: h * e..<end * e],
-                  v[rows: piece.keys][columns: h * f..<end * f], end - h,
-                  kept.map { unsafe $0 + piece.keys.lowerBound }, piece.keptKeys,
-                  seen.map { unsafe $0 + task.queries.lowerBound }, shape.factor,
-                  y[rows: task.queries][columns: h * f..<end * f], scratch)
+            withRelativeScores(terms) { scores in
+              execution.forEach(tasks.count * groups) { i in
+                let (task, h) = (tasks[i / groups], i % groups * group)
+                let end = min(h + group, heads)
+                let piece = plan.pieces[task.piece]
+                let scores = scores?.part(
+                  heads: h..<end, headSize: e, queries: task.queries, of: piece.queries,
+                  keys: piece.keys)
+                unsafe withScratch(Float.self, scratchCount) { scratch in
+                  // SAFETY: the plan's ranges lie within the matrices, whose shapes were checked, as
+                  // were the distances; kept and seen hold numbers below the piece's keys. Tasks
+                  // write different rows or columns of y, which shares no memory with the others,
+                  // being uniquely referenced.
+                  unsafe kernel(
+                    q[rows: task.queries][columns: h * e..<end * e],
+                    k[rows: piece.keys][columns: h * e..<end * e],
+                    v[rows: piece.keys][columns: h * f..<end * f], end - h,
+                    kept.map { unsafe $0 + piece.keys.lowerBound }, piece.keptKeys,
+                    seen.map { unsafe $0 + task.queries.lowerBound }, shape.factor, scores,
+                    y[rows: task.queries][columns: h * f..<end * f], scratch)
+                }
               }
             }
           }
@@ -159,7 +174,7 @@ private struct AttentionPlan {
 
   init(
     _ name: String, _ sequences: Ragged, _ keySequences: Ragged, keep: [Bool]?,
-    _ mask: AttentionMask
+    _ mask: AttentionMask, _ relative: RelativeAttention? = nil
   ) throws(TarnError) {
     if let keep { try checkShape(name, "keep", [keep.count], [keySequences.rows]) }
     var blockSize = Int.max
@@ -186,7 +201,9 @@ private struct AttentionPlan {
             keys: start..<start + count, keptKeys: count))
       }
     }
-    if let keep { setKept(keep) }
+    if let keep {
+      if relative == nil { setKept(keep) } else { setAnyKept(keep) }
+    }
     if mask == .causal { setSeen(keep, queries: sequences.rows) }
   }
 
@@ -202,6 +219,11 @@ private struct AttentionPlan {
       pieces[p].keptKeys = next - keys.lowerBound
     }
     self.kept = kept
+  }
+
+  /// All keys take part if one is kept: their distances count, and their types say which are kept.
+  private mutating func setAnyKept(_ keep: [Bool]) {
+    for p in pieces.indices where !keep[pieces[p].keys].contains(true) { pieces[p].keptKeys = 0 }
   }
 
   private mutating func setSeen(_ keep: [Bool]?, queries: Int) {
@@ -279,7 +301,7 @@ private struct AttentionPlan {
 ///
 /// For looking at, and for comparison with a reference: each head's m × n products and a softmax,
 /// with nothing of the tiles of
-/// ``attention(queries:keys:values:heads:scale:over:keySequences:keep:mask:into:on:)``, whose weights
+/// ``attention(queries:keys:values:heads:scale:over:keySequences:keep:mask:relative:into:on:)``, whose weights
 /// differ by rounding. Keys that a query does not see have 0; a query that sees nothing has zeros.
 ///
 /// - Parameters:
@@ -289,18 +311,21 @@ private struct AttentionPlan {
 ///   - scale: nil for `1/√e`.
 ///   - keep: one flag a key, or nil for all.
 ///   - mask: which kept keys a query sees.
+///   - relative: what is added to the scores, or nil.
 ///   - p: `[heads·m × n]`.
 ///   - execution: kernels and threads.
 /// - Throws: ``TarnError`` as attention does, before `p` is touched.
 /// - Complexity: `2 · heads · m · n · e` operations; scratch of a head's `m × n`.
 public func attentionProbabilities(
   queries q: Matrix, keys k: Matrix, heads: Int, scale: Float? = nil, keep: [Bool]? = nil,
-  mask: AttentionMask = .full, into p: inout Matrix, on execution: Execution
+  mask: AttentionMask = .full, relative: RelativeAttention? = nil, into p: inout Matrix,
+  on execution: Execution
 ) throws(TarnError) {
   let name = "attentionProbabilities"
   let shape = try AttentionShape(name, q, k, k, heads: heads, scale: scale)
-  let plan = try AttentionPlan(
-    name, Ragged(lengths: [q.rows]), Ragged(lengths: [k.rows]), keep: keep, mask)
+  let (sequences, keySequences) = try (Ragged(lengths: [q.rows]), Ragged(lengths: [k.rows]))
+  let plan = try AttentionPlan(name, sequences, keySequences, keep: keep, mask)
+  try relative?.check(name, queries: q, heads: heads, sequences, keySequences, mask)
   try checkShape(name, "target", [p.rows, p.columns], [heads * q.rows, k.rows])
   try p.fillRows([Float](repeating: 0, count: p.rows))
   for piece in plan.pieces {
@@ -316,6 +341,8 @@ public func attentionProbabilities(
       try matmul(
         q.rows(piece.queries).columns(columns), kept.columns(columns), transposingB: true,
         into: &scores, on: execution)
+      try relative?.add(
+        to: &scores, head: h, queries: q.columns(columns), keys: rows, on: execution)
       let products = scores
       try maskedSoftmax(
         products, lengths: lengths, scale: shape.scale, into: &scores, on: execution)

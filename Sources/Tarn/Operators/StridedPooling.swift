@@ -16,7 +16,7 @@ public struct StridedPooling: Sendable, Equatable {
   public var separatesFirst: Bool
   /// Whether the last token is dropped (`truncate_seq`); of no effect unless the first is apart.
   ///
-  /// The first token is never dropped.
+  /// A sequence of one or two tokens stays whole: the model does not pool what is so short.
   public var truncates: Bool
 
   /// Pooling with these properties.
@@ -28,8 +28,8 @@ public struct StridedPooling: Sendable, Equatable {
 
   /// The sequences after pooling: `⌈n / stride⌉` rows each.
   ///
-  /// With the first token apart `1 + ⌈(n - 1) / stride⌉`, truncated `1 + ⌈(n - 2) / stride⌉`, at
-  /// least 1. None if there are no tokens.
+  /// With the first token apart `1 + ⌈(n - 1) / stride⌉`, truncated `1 + ⌈(n - 2) / stride⌉` if n is
+  /// more than 2. None if there are no tokens.
   ///
   /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a stride
   ///   below 1.
@@ -37,12 +37,14 @@ public struct StridedPooling: Sendable, Equatable {
     try checkPositive("StridedPooling", "stride", stride)
     var lengths: [Int] = []
     lengths.reserveCapacity(sequences.count)
-    for s in 0..<sequences.count {
-      let rows = body(of: sequences[s].count).count
-      lengths.append(
-        head(of: sequences[s].count) + rows / stride + (rows % stride == 0 ? 0 : 1))
-    }
+    for s in 0..<sequences.count { lengths.append(rows(after: sequences[s].count)) }
     return try Ragged(lengths: lengths)
+  }
+
+  /// The rows that a sequence of so many tokens has after pooling.
+  package func rows(after tokens: Int) -> Int {
+    let rows = body(of: tokens).count
+    return head(of: tokens) + rows / stride + (rows % stride == 0 ? 0 : 1)
   }
 
   /// 1 if the first of so many tokens is apart, else 0.
@@ -50,8 +52,18 @@ public struct StridedPooling: Sendable, Equatable {
 
   /// The tokens that windows are laid over.
   func body(of tokens: Int) -> Range<Int> {
-    let first = head(of: tokens)
-    return first..<(separatesFirst && truncates ? max(first, tokens - 1) : tokens)
+    head(of: tokens)..<(separatesFirst && truncates && tokens > 2 ? tokens - 1 : tokens)
+  }
+
+  /// The tokens of window `j` of a sequence of so many.
+  ///
+  /// - Precondition: there is such a window.
+  public func window(_ j: Int, of tokens: Int) -> Range<Int> {
+    let head = head(of: tokens)
+    if j < head { return 0..<1 }
+    let body = body(of: tokens)
+    let first = body.lowerBound + (j - head) * stride
+    return first..<min(first + stride, body.upperBound)
   }
 }
 

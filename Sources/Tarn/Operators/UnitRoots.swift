@@ -23,8 +23,7 @@ package struct ComplexDouble {
 /// `e^(2πi·k/n)`, each part within 2⁻⁵¹.
 ///
 /// The angle is taken to the first octant in whole numbers, so quarters of a turn are exact and
-/// symmetric roots have equal parts. There Taylor polynomials of degree 17 and 18:
-/// truncation errors below 10⁻¹⁹.
+/// symmetric roots have equal parts.
 ///
 /// - Parameters:
 ///   - k: at least 0 and below 2⁵⁹.
@@ -34,14 +33,7 @@ package func unitRoot(_ k: Int, of n: Int) -> (cosine: Double, sine: Double) {
   let eighths = (k % n) * 8
   let octant = eighths / n
   let rest = eighths % n
-  let x = Double(octant % 2 == 0 ? rest : n - rest) / Double(n) * (Double.pi / 4)
-  let square = x * x
-  var s = 0.0
-  for i in stride(from: 16, through: 2, by: -2) { s = (1 - s) * square / Double(i * (i + 1)) }
-  s = x - x * s
-  var c = 0.0
-  for i in stride(from: 17, through: 1, by: -2) { c = (1 - c) * square / Double(i * (i + 1)) }
-  c = 1 - c
+  let (c, s) = cosineAndSine(Double(octant % 2 == 0 ? rest : n - rest) / Double(n) * (.pi / 4))
   return switch octant {
   case 0: (c, s)
   case 1: (s, c)
@@ -52,6 +44,18 @@ package func unitRoot(_ k: Int, of n: Int) -> (cosine: Double, sine: Double) {
   case 6: (s, -c)
   default: (c, -s)
   }
+}
+
+/// `cos x` and `sin x` for x from 0 to 1, each within 2⁻⁵².
+///
+/// Taylor polynomials of degree 18 and 17: truncation errors below 10⁻¹⁷, up to π/4 below 10⁻¹⁹.
+package func cosineAndSine(_ x: Double) -> (cosine: Double, sine: Double) {
+  let square = x * x
+  var s = 0.0
+  for i in stride(from: 16, through: 2, by: -2) { s = (1 - s) * square / Double(i * (i + 1)) }
+  var c = 0.0
+  for i in stride(from: 17, through: 1, by: -2) { c = (1 - c) * square / Double(i * (i + 1)) }
+  return (1 - c, x - x * s)
 }
 
 /// The forward transform of `z` in Double, for tables: mixed radix by definition at each level.

@@ -8,13 +8,13 @@ public struct AttentionKernels: Sendable {
   ///
   /// Scratch is `AttentionBlocking.scratch` elements. `kept` are the numbers of the keys that take
   /// part, `keys` of them, nil for the first `keys` of k; `seen` says how many of these each query
-  /// sees, rising, nil for all. The factor is `scale · log₂ e`.
+  /// sees, rising, nil for all; both are nil with relative scores. The factor is `scale · log₂ e`.
   public var attend:
     @Sendable (
       _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, _ heads: Int, _ kept: UnsafePointer<Int>?,
       _ keys: Int,
-      _ seen: UnsafePointer<Int>?, _ factor: Float, _ y: MutableMatrixView,
-      _ scratch: UnsafeMutablePointer<Float>
+      _ seen: UnsafePointer<Int>?, _ factor: Float, _ relative: RelativeScores?,
+      _ y: MutableMatrixView, _ scratch: UnsafeMutablePointer<Float>
     ) -> Void
 
   /// A table of these members; see the properties.
@@ -22,8 +22,7 @@ public struct AttentionKernels: Sendable {
     attend:
       @escaping @Sendable (
         MatrixView, MatrixView, MatrixView, Int, UnsafePointer<Int>?, Int, UnsafePointer<Int>?,
-        Float,
-        MutableMatrixView, UnsafeMutablePointer<Float>
+        Float, RelativeScores?, MutableMatrixView, UnsafeMutablePointer<Float>
       ) -> Void
   ) {
     self.attend = attend

@@ -4,7 +4,8 @@
 //             for each head                         one, or all where queries are few
 //               pack Kᵀ and V                       L2, once for all queries of the call
 //     LOOP 3    for each panel of 8 to 24 queries
-//     LOOP 2      S = Q·Kᵀ         for each panel of keys, tile of queries     S stays in L1
+//     LOOP 2      S = Q·Kᵀ         for each group of keys, tile of queries     S stays in L1
+//                 S = S + B        relative scores: B = U·Rᵀ of the distances of the panel
 //                 P = 2^(S - M)    row by row, with the running maximum M and sum L
 //     LOOP 1      O = O·2^(M' - M) + P·V   for each group of columns, tile of queries
 //     y = O / L
@@ -17,6 +18,9 @@ import TarnKernelInterface
 /// that query i sees.
 ///
 ///     s[j] = chain of multiply-adds over the columns of factor·q[i] and k[j], from zero
+///     relative scores, unless i or j is the first and apart:
+///       s[j] = s[j] + (b + factor·t)       t = types[i, same or other type]
+///       b    = chain over the columns of factor·(q[i] + shift) and r[origin + j - step·i], from zero
 ///     for each block of 256 keys that are kept, in order:
 ///       M' = max(M, max_j s[j])      a = 2^(M - M')      p[j] = 2^(s[j] - M')
 ///       L  = fma(L, a, Σ_j p[j])     sixteen lanes, vectors of keys in the order of Rows.swift
@@ -36,6 +40,8 @@ import TarnKernelInterface
 ///   - keys: how many take part. The others are not read.
 ///   - seen: how many of those each query sees, from the first; must not fall; nil for all.
 ///   - factor: `scale · log₂ e`.
+///   - relative: what is added to the scores, or nil. Then all keys are packed, and those whose type
+///     says that they are not kept have a score of -∞ and a value of zero; `kept` and `seen` are nil.
 ///   - y: `[queries × heads·f]`, distinct from the others.
 ///   - scratch: `AttentionBlocking.scratch` elements.
 ///
@@ -46,12 +52,13 @@ import TarnKernelInterface
 func attend(
   _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, heads: Int, kept: UnsafePointer<Int>?,
   keys: Int,
-  seen: UnsafePointer<Int>?, factor: Float, into y: MutableMatrixView,
+  seen: UnsafePointer<Int>?, factor: Float, relative: RelativeScores?, into y: MutableMatrixView,
   scratch: UnsafeMutablePointer<Float>
 ) {
   guard y.rows > 0, y.columns > 0 else { return }
-  let call = AttentionCall(q, k, v, heads: heads, kept: kept, keys: keys, seen: seen, scratch)
-  for h in 0..<heads { call.head(h).begin(q.row(0) + h &* call.e, q.rowStride, factor: factor) }
+  let call = AttentionCall(
+    q, k, v, heads: heads, kept: kept, keys: keys, seen: seen, relative, factor: factor, scratch)
+  for h in 0..<heads { call.head(h).begin(q.row(0) + h &* call.e, q.rowStride) }
   let end = call.seenKeys(y.rows &- 1)
   var first = 0
   while first < end {  // LOOP 4
@@ -71,12 +78,14 @@ private struct AttentionCall {
   var kept: UnsafePointer<Int>?
   var keys: Int
   var seen: UnsafePointer<Int>?
+  var relative: RelativeScores?
+  var factor: Float
   var queries: Int
   /// Columns of a head, of its values, and of these in whole vectors.
   var e: Int
   var valueSize: Int
   var f: Int
-  /// Vectors of a panel of keys and of a group of columns of V.
+  /// Vectors of a tile: sixteen keys or columns of V each.
   var width: Int
 
   /// `[queries × e]`: factor · q.
@@ -93,12 +102,18 @@ private struct AttentionCall {
   var factors: UnsafeMutablePointer<Float>
   /// `[2 × 16 × 16]`: the largest scores of a panel, by rows and by lanes.
   var lanes: UnsafeMutablePointer<Float>
-  /// A block of keys in panels of `width · 16` keys: for each column its keys one after another.
+  /// A block of keys in strips of sixteen: for each column its keys one after another.
   var packedKeys: UnsafeMutablePointer<Float>
   /// Their values, `[keys × f]`.
   var packedValues: UnsafeMutablePointer<Float>
   /// `[panel × scoreStride]`: S, then P.
   var scores: UnsafeMutablePointer<Float>
+  /// `[queries × e]`: factor · (q + shift).
+  var shifted: UnsafeMutablePointer<Float>
+  /// The positions that a block of keys and all queries need, in strips of sixteen.
+  var packedPositions: UnsafeMutablePointer<Float>
+  /// `[panel × positionStride]`: B for the distances of a panel.
+  var positionScores: UnsafeMutablePointer<Float>
 
   /// The most queries whose scores are formed at a time: whole tiles.
   static var panel: Int {
@@ -107,9 +122,11 @@ private struct AttentionCall {
 
   init(
     _ q: MatrixView, _ k: MatrixView, _ v: MatrixView, heads: Int, kept: UnsafePointer<Int>?,
-    keys: Int, seen: UnsafePointer<Int>?, _ scratch: UnsafeMutablePointer<Float>
+    keys: Int, seen: UnsafePointer<Int>?, _ relative: RelativeScores?, factor: Float,
+    _ scratch: UnsafeMutablePointer<Float>
   ) {
     (self.k, self.v, self.kept, self.keys, self.seen) = (k, v, kept, keys, seen)
+    (self.relative, self.factor) = (relative, factor)
     queries = q.rows
     e = q.columns / heads
     valueSize = v.columns / heads
@@ -121,23 +138,35 @@ private struct AttentionCall {
     factors = shifts + 16
     packedKeys = factors + 16
     packedValues = packedKeys + AttentionBlocking.keys &* e
-    o = packedValues + AttentionBlocking.keys &* f
+    let step = relative?.step ?? 0
+    positionScores = packedValues + AttentionBlocking.keys &* f
+    packedPositions =
+      positionScores + AttentionBlocking.panel &* AttentionBlocking.positionStride(step: step)
+    o = packedPositions + AttentionBlocking.positions(queries: queries, step: step) &* e
     sums = o + queries &* f
     self.q = sums + queries &* 16
-    tops = self.q + queries &* e
+    shifted = self.q + queries &* e
+    tops = shifted + (step == 0 ? 0 : queries &* e)
   }
 
   /// The call for head `h`: the packed block and the scores are those of all heads.
   @inline(__always)
   func head(_ h: Int) -> AttentionCall {
     var call = self
-    let state = h &* AttentionBlocking.state(queries: queries, headSize: e, valueSize: valueSize)
+    let state =
+      h
+      &* AttentionBlocking.state(
+        queries: queries, headSize: e, valueSize: valueSize, step: relative?.step ?? 0)
     call.k.base += h &* e
     call.v.base += h &* valueSize
     call.o += state
     call.sums += state
     call.q += state
+    call.shifted += state
     call.tops += state
+    call.relative?.positions.base += h &* e
+    call.relative?.shift += h &* e
+    call.relative?.types.base += 2 &* h
     return call
   }
 
@@ -152,49 +181,61 @@ private struct AttentionCall {
   /// Scales the queries.
   ///
   /// O and L are written by the first block of keys.
-  func begin(_ source: UnsafePointer<Float>, _ stride: Int, factor: Float) {
+  func begin(_ source: UnsafePointer<Float>, _ stride: Int) {
     let factor = Lanes(repeating: factor)
     @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
     for i in 0..<queries { map(source + i &* stride, into: q + i &* e, count: e, scaled) }
+    guard let relative else { return }
+    @inline(__always) func shiftedAndScaled(_ x: Lanes, _ shift: Lanes) -> Lanes {
+      (x + shift) * factor
+    }
+    for i in 0..<queries {
+      map(
+        source + i &* stride, relative.shift, into: shifted + i &* e, count: e, shiftedAndScaled)
+    }
   }
 
-  /// The panel that holds key `16 · strip` of a block of `count`: its first element and its vectors.
+  /// Packs `count` rows of x, of which `row` gives the numbers, in strips of sixteen; rows that fill
+  /// up the last are zero.
   @inline(__always)
-  func keyPanel(_ strip: Int, _ count: Int) -> (base: UnsafeMutablePointer<Float>, vectors: Int) {
-    let first = strip / width &* width
-    return (packedKeys + first &* 16 &* e, min(width, (count &+ 15) / 16 &- first))
-  }
-
-  /// Packs Kᵀ for `count` kept keys from `first`; keys that fill up the last sixteen are zero.
-  func packKeys(_ first: Int, _ count: Int) {
-    var strip = 0
-    while strip &* 16 < count {
-      let j = first &+ strip &* 16
-      let rows = min(16, count &- strip &* 16)
-      let (base, vectors) = keyPanel(strip, count)
-      let target = base + (strip % width) &* 16
-      let isTogether = row(j &+ rows &- 1) &- row(j) == rows &- 1
+  func pack(
+    _ x: MatrixView, _ count: Int, into packed: UnsafeMutablePointer<Float>, _ row: (Int) -> Int
+  ) {
+    var first = 0
+    while first < count {
+      let rows = min(16, count &- first)
+      let target = packed + first &* e
+      let isTogether = row(first &+ rows &- 1) &- row(first) == rows &- 1
       var c = 0
       while c &+ 16 <= e {
         if isTogether {
-          transposeBlock(
-            k.row(row(j)) + c, k.rowStride, rows: rows, into: target + c &* vectors &* 16,
-            vectors &* 16)
+          transposeBlock(x.row(row(first)) + c, x.rowStride, rows: rows, into: target + 16 &* c, 16)
         } else {
-          for i in 0..<rows { Lanes(k.row(row(j &+ i)) + c).store(scores + 16 &* i) }
-          transposeBlock(
-            scores, 16, rows: rows, into: target + c &* vectors &* 16, vectors &* 16)
+          for i in 0..<rows { Lanes(x.row(row(first &+ i)) + c).store(scores + 16 &* i) }
+          transposeBlock(scores, 16, rows: rows, into: target + 16 &* c, 16)
         }
         c &+= 16
       }
       while c < e {
         var column = Lanes.zero
-        for i in 0..<rows { column[i] = k.row(row(j &+ i))[c] }
-        column.store(target + c &* vectors &* 16)
+        for i in 0..<rows { column[i] = x.row(row(first &+ i))[c] }
+        column.store(target + 16 &* c)
         c &+= 1
       }
-      strip &+= 1
+      first &+= 16
     }
+  }
+
+  /// Packs Kᵀ for `count` kept keys from `first`.
+  func packKeys(_ first: Int, _ count: Int) {
+    pack(k, count, into: packedKeys) { row(first &+ $0) }
+  }
+
+  /// Packs the positions between all queries and `count` keys from `first`.
+  func packPositions(_ relative: RelativeScores, _ first: Int, _ count: Int) {
+    let reach = relative.step &* (queries &- 1)
+    let lowest = relative.origin &+ first &- reach
+    pack(relative.positions, count &+ reach, into: packedPositions) { lowest &+ $0 }
   }
 
   /// Vectors of the group of columns of V that begins with vector `x`: groups of nearly equal width.
@@ -209,13 +250,17 @@ private struct AttentionCall {
   ///
   /// Packed, columns filled up with zeros; as it lies for so few queries that it is read once.
   func values(_ first: Int, _ count: Int) -> (MatrixView, Bool) {
-    if kept == nil && f == valueSize && queries <= TileShape.rows {
+    if kept == nil && relative == nil && f == valueSize && queries <= TileShape.rows {
       return (v[rows: first..<first &+ count], false)
     }
     var difference = Lanes.zero
     for j in 0..<count {
       let source = v.row(row(first &+ j))
       let target = packedValues + j &* f
+      if relative?.isKept(first &+ j) == false {
+        target.update(repeating: 0, count: f)
+        continue
+      }
       var c = 0
       while c < f {
         let filled = min(16, valueSize &- c)
@@ -233,6 +278,7 @@ private struct AttentionCall {
   /// All queries against the keys `first ..< first + count`.
   func attend(toKeysFrom first: Int, _ count: Int) {
     packKeys(first, count)
+    if let relative { packPositions(relative, first, count) }
     let (values, areFinite) = values(first, count)
     let panels = (queries &+ AttentionCall.panel &- 1) / AttentionCall.panel
     var row = 0
@@ -254,7 +300,10 @@ private struct AttentionCall {
     }
     let most = seen(rows &- 1)
     guard most > 0 else { return }
-    multiplyKeys(first, rows, count, most)
+    multiply(
+      q + first &* e, rows, packedKeys, (most &+ 15) / 16, into: scores,
+      AttentionBlocking.scoreStride)
+    if let relative { add(relative, first, rows, firstKey, most) }
     for i in 0..<rows { maximum(i, of: seen(i), most) }
     raise(panel, isFirst: firstKey == 0)
     for i in 0..<rows { exponentials(i, first &+ i, most, isFirst: firstKey == 0) }
@@ -266,25 +315,78 @@ private struct AttentionCall {
     }
   }
 
-  /// S = Q·Kᵀ for the first `most` keys of a block of `count`, rounded up to sixteen.
+  /// S = Q·Kᵀ for `rows` rows of Q and so many strips of Kᵀ.
   @inline(__always)
-  func multiplyKeys(_ first: Int, _ rows: Int, _ count: Int, _ most: Int) {
+  func multiply(
+    _ q: UnsafePointer<Float>, _ rows: Int, _ strips: UnsafePointer<Float>, _ count: Int,
+    into scores: UnsafeMutablePointer<Float>, _ stride: Int
+  ) {
     let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
-    var key = 0
-    while key < most {  // LOOP 2
-      let (base, vectors) = keyPanel(key / 16, count)
-      let wanted = min(vectors, (most &- key &+ 15) / 16)
+    var strip = 0
+    while strip < count {  // LOOP 2
+      let vectors = min(width, count &- strip)
       var row = 0
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
-          rows: height, vectors: wanted, q + (first &+ row) &* e, e, base, vectors &* 16, 16,
-          depth: e, scores + row &* AttentionBlocking.scoreStride + key,
-          AttentionBlocking.scoreStride, adding: false)
+          rows: height, vectors: vectors, q + row &* e, e, strips + strip &* 16 &* e, 16, 16 &* e,
+          depth: e, scores + row &* stride + strip &* 16, stride, adding: false)
         row &+= height
       }
-      key &+= vectors &* 16
+      strip &+= vectors
     }
+  }
+
+  /// S = S + B + the terms of the types, for `rows` queries from `first` and `count` keys from
+  /// `firstKey`; -∞ for keys that are not kept.
+  @inline(never)
+  func add(
+    _ relative: RelativeScores, _ first: Int, _ rows: Int, _ firstKey: Int, _ count: Int
+  ) {
+    // Of the packed positions the panel's last query needs the first, from strip · 16 + rest on.
+    let lowest = relative.step &* (queries &- first &- rows)
+    let (strip, rest) = (lowest / 16, lowest % 16)
+    let stride = AttentionBlocking.positionStride(step: relative.step)
+    let needed = rest &+ count &+ relative.step &* (rows &- 1)
+    multiply(
+      shifted + first &* e, rows, packedPositions + strip &* 16 &* e, (needed &+ 15) / 16,
+      into: positionScores, stride)
+    for i in 0..<rows {
+      let row = scores + i &* AttentionBlocking.scoreStride
+      let positions =
+        positionScores + i &* stride + rest + relative.step &* (rows &- 1 &- i)
+      add(
+        UnsafePointer(positions), relative, query: first &+ i, to: row, keysFrom: firstKey, count)
+    }
+  }
+
+  /// The same for one row of scores and of B.
+  @inline(__always)
+  private func add(
+    _ positions: UnsafePointer<Float>, _ relative: RelativeScores, query: Int,
+    to row: UnsafeMutablePointer<Float>, keysFrom firstKey: Int, _ count: Int
+  ) {
+    let types = relative.types.row(query)
+    let other = Lanes(repeating: factor * types[0])
+    let same = Lanes(repeating: factor * types[1])
+    let otherType = Lanes(repeating: relative.otherTypes[query])
+    let keyTypes = relative.keyTypes + firstKey
+    let content = row[0]
+    let isApart = relative.firstIsApart && relative.firstQuery &+ query == 0
+    var j = 0
+    while j < count {
+      let type = Lanes(keyTypes + j)
+      var s = Lanes(UnsafePointer(row + j))
+      if !isApart {
+        s += Lanes(positions + j) + same.replacing(with: other, where: type .== otherType)
+      }
+      s.replace(
+        with: Lanes(repeating: -.infinity), where: type .== Lanes(repeating: RelativeScores.notKept)
+      )
+      s.store(row + j)
+      j &+= 16
+    }
+    if relative.firstIsApart && firstKey == 0 && relative.isKept(0) { row[0] = content }
   }
 
   /// O = O + P·V for the first `count` keys of the block; P from row `firstScore` of the scores.

@@ -6,7 +6,8 @@ func attentionKernels() -> AttentionKernels {
   AttentionKernels(
     attend: {
       attend(
-        $0, $1, $2, heads: $3, kept: $4, keys: $5, seen: $6, factor: $7, into: $8, scratch: $9)
+        $0, $1, $2, heads: $3, kept: $4, keys: $5, seen: $6, factor: $7, relative: $8, into: $9,
+        scratch: $10)
     }
   )
 }

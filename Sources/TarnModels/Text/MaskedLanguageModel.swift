@@ -44,14 +44,14 @@ public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
     _ = try model.maskedLanguageModel()
   }
 
-  /// The best candidates for each `[MASK]` of a text.
+  /// The best candidates for each `[MASK]` of a text, or what the vocabulary calls it.
   ///
   /// - Parameters:
   ///   - text: a text with at least one `[MASK]`.
   ///   - top: candidates for each mask, at most the vocabulary; below 1 gives none.
   ///   - longText: what happens to a text with more tokens than positions.
   /// - Returns: an entry for each `[MASK]`, in the order of the text.
-  /// - Throws: ``ModelError``; ``ModelError/noMask`` for a text without `[MASK]`.
+  /// - Throws: ``ModelError``; ``ModelError/noMask(token:)`` for a text without one.
   public func fillMask(
     _ text: String, top: Int = 5, longText: LongText = .isRejected
   ) throws(ModelError) -> [MaskCandidates] {
@@ -59,7 +59,7 @@ public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
       text, segmentation: Model.segmentation, limit: model.maxPositions, longText: longText)
     let ids = document.encoding.ids
     let positions = ids.indices.filter { ids[$0] == tokenizer.maskID }
-    guard !positions.isEmpty else { throw .noMask }
+    guard !positions.isEmpty else { throw .noMask(token: tokenizer.options.specialTokens.mask) }
     let logits = try model.maskedLogits(Model.Input(document), positions: positions)
     let probabilities = try operation { () throws(TarnError) in
       var p = try Matrix(rows: logits.rows, columns: logits.columns)

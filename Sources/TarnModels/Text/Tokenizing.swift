@@ -9,15 +9,15 @@ extension WordPieceTokenizer {
   ///
   /// The vocabulary is `vocab.txt` or, failing that, the one in `tokenizer.json`; the preparation
   /// what `tokenizer_config.json` says and, with a vocabulary from `tokenizer.json`, that file.
-  /// Without either: lower case, accents stripped, as uncased BERT. What these files say of
-  /// truncation and padding is not for the tokenizer and not read.
+  /// Without either: lower case, accents stripped, as uncased BERT. The special tokens are BERT's, or
+  /// Funnel's if that is what config.json calls the model. What these files say of truncation and padding is not for the tokenizer and not read.
   ///
   /// - Parameter directory: the checkpoint directory.
   /// - Throws: ``ModelError`` for files that are missing or malformed;
   ///   ``ModelError/unsupportedTokenizer(directory:found:expected:)`` for a vocabulary of another
   ///   kind.
   public init(checkpoint directory: String) throws(ModelError) {
-    var options = WordPieceOptions.uncased
+    var options = try WordPieceOptions(checkpoint: directory)
     var vocabulary: Vocabulary?
     if !fileExists(directory + "/vocab.txt") {
       if fileExists(directory + "/tokenizer.json") {
@@ -61,6 +61,7 @@ extension WordPieceTokenizer {
   ///   - segmentation: what the segments of a single text are.
   ///   - limit: the greatest number of tokens, nil for any.
   ///   - longText: what happens beyond the limit.
+  ///   - truncation: which text of a pair is cut.
   ///   - allowsEmpty: whether a text may have no tokens but the special ones.
   /// - Returns: the tokens and the segment number of each.
   /// - Throws: ``ModelError/text(_:)``; ``ModelError/emptyText`` for a text without tokens;
@@ -68,7 +69,8 @@ extension WordPieceTokenizer {
   ///   must not be cut.
   package func document(
     _ text: String, pair: String? = nil, segmentation: DocumentSegmentation = .sentences,
-    limit: Int?, longText: LongText, allowsEmpty: Bool = false
+    limit: Int?, longText: LongText, truncation: TruncationStrategy = .longestFirst,
+    allowsEmpty: Bool = false
   ) throws(ModelError) -> DocumentEncoding {
     let specials = pair == nil ? 2 : 3
     if let limit, limit <= specials {
@@ -76,7 +78,9 @@ extension WordPieceTokenizer {
     }
     let room = longText == .isTruncated ? limit : nil
     let encoding = try TarnModels.text { () throws(TextError) in
-      if let pair { return try encodeDocument(text, pair: pair, maxLength: room) }
+      if let pair {
+        return try encodeDocument(text, pair: pair, maxLength: room, truncation: truncation)
+      }
       return try encodeDocument(text, segmentation: segmentation, maxLength: room)
     }
     let tokens = encoding.encoding.count
@@ -87,6 +91,16 @@ extension WordPieceTokenizer {
 }
 
 extension WordPieceOptions {
+  /// The options of the model type that config.json names, if there is such a file.
+  fileprivate init(checkpoint directory: String) throws(ModelError) {
+    let path = directory + "/config.json"
+    self = try TarnModels.checkpoint { () throws(CheckpointError) in
+      guard fileExists(path) else { return .uncased }
+      let type = try ConfigurationFile(path: path).string("model_type", default: "")
+      return type == "funnel" ? .funnel : .uncased
+    }
+  }
+
   /// Takes what a file says; what it does not say stays.
   fileprivate mutating func read(
     _ file: ConfigurationFile, lowercase: String, chinese: String

@@ -103,7 +103,8 @@ extension EncoderModel {
   /// - Returns: a logit for each choice; the highest is the answer.
   /// - Throws: as ``pooled(_:)``.
   public func choiceLogits(_ questions: [[Input]]) throws(ModelError) -> [[Float]] {
-    let choice = try required(heads.choice, "multiple-choice", "classifier.weight")
+    let choice = try required(
+      heads.choice, "multiple-choice", heads.tensors.sequenceClassifier)
     let logits = try pooledLogits(questions.flatMap { $0 }, choice)
     var rest = logits.elements[...]
     return questions.map { question in
@@ -137,7 +138,7 @@ extension EncoderModel {
   ///
   /// - Throws: as ``tokenLogits(_:)``.
   public func answerLogits(_ inputs: [Input]) throws(ModelError) -> [Matrix] {
-    try tokenLogits(inputs, required(heads.answer, "question-answering", "qa_outputs.weight"))
+    try tokenLogits(inputs, answerHead())
   }
 
   /// Masked-LM logits of some positions of one input, `[positions × vocabulary]`.
@@ -178,16 +179,20 @@ extension EncoderModel {
   }
 
   func pooler() throws(ModelError) -> Pooler {
-    try required(heads.pooler, "pooler", "pooler.dense.weight")
+    try required(heads.pooler, "pooler", heads.tensors.pooler)
   }
 
   func sequenceClassifier() throws(ModelError) -> Linear {
-    try required(heads.sequenceClassifier, "sequence-classification", "classifier.weight")
+    try required(
+      heads.sequenceClassifier, "sequence-classification", heads.tensors.sequenceClassifier)
+  }
+
+  func answerHead() throws(ModelError) -> Linear {
+    try required(heads.answer, "question-answering", "qa_outputs.weight")
   }
 
   func maskedLanguageModel() throws(ModelError) -> MaskedLanguageModelHead {
-    try required(
-      heads.maskedLanguageModel, "masked-LM", "cls.predictions.transform.dense.weight")
+    try required(heads.maskedLanguageModel, "masked-LM", heads.tensors.maskedLanguageModel)
   }
 
   /// A head, or an error with the tensor whose absence says that there is none.

@@ -9,12 +9,13 @@ struct ResidualOutput: Sendable {
   let dense: Linear
   let norm: LayerNorm
 
-  /// Reads `dense` and `LayerNorm` of a scope.
+  /// Reads `dense` and `LayerNorm` of a scope, or what they are called there.
   init(
-    _ weights: WeightScope, inputs: Int, size: Int, epsilon: Float, on execution: Execution
+    _ weights: WeightScope, dense: String = "dense", norm: String = "LayerNorm", inputs: Int,
+    size: Int, epsilon: Float, on execution: Execution
   ) throws(ModelError) {
-    dense = try Linear(weights, "dense", inputs: inputs, outputs: size, on: execution)
-    norm = try LayerNorm(weights, "LayerNorm", size: size, epsilon: epsilon, on: execution)
+    self.dense = try Linear(weights, dense, inputs: inputs, outputs: size, on: execution)
+    self.norm = try LayerNorm(weights, norm, size: size, epsilon: epsilon, on: execution)
   }
 
   /// Writes rows `first…` of `y`; `sum` is scratch.
@@ -32,6 +33,12 @@ struct FeedForward: Sendable {
   let intermediate: Linear
   let output: ResidualOutput
   let activation: ElementwiseFunction
+
+  init(intermediate: Linear, output: ResidualOutput, activation: ElementwiseFunction) {
+    self.intermediate = intermediate
+    self.output = output
+    self.activation = activation
+  }
 
   /// Reads `intermediate.dense`, `output.dense` and `output.LayerNorm` of a layer's scope.
   init(

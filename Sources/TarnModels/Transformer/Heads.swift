@@ -20,37 +20,56 @@ struct Pooler: Sendable {
   }
 }
 
-/// logits = D·LayerNorm(act(W h + b)) + bias; D is the word table unless the file stores its own.
-struct MaskedLanguageModelHead: Sendable {
-  let transform: Linear
+/// `x ↦ LayerNorm(act(W x + b))`, before the decoder of a masked-LM head.
+struct PredictionTransform: Sendable {
+  let dense: Linear
   let norm: LayerNorm
-  let decoder: Linear
   let activation: ElementwiseFunction
 
+  init(
+    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+  ) throws(ModelError) {
+    let d = c.hiddenSize
+    dense = try Linear(weights, "dense", inputs: d, outputs: d, on: execution)
+    norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
+    activation = c.activation
+  }
+
+  func callAsFunction(_ h: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
+    let t = try dense(h, activation: activation, on: execution)
+    var normed = try Matrix(rows: t.rows, columns: t.columns)
+    try norm(t, into: &normed, on: execution)
+    return normed
+  }
+}
+
+/// logits = D·LayerNorm(act(W h + b)) + bias; D is the word table unless the file stores its own.
+///
+/// Funnel has no transform: logits = D·h + bias.
+struct MaskedLanguageModelHead: Sendable {
+  let transform: PredictionTransform?
+  let decoder: Linear
+
+  /// The head of BERT, FNet and PoNet: `predictions` of a scope.
   init(
     _ weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
     on execution: Execution
   ) throws(ModelError) {
-    let d = c.hiddenSize
     let predictions = weights["predictions"]
-    transform = try Linear(
-      predictions["transform"], "dense", inputs: d, outputs: d, on: execution)
-    norm = try LayerNorm(
-      predictions["transform"], "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
-    let weight: PackedMatrix
-    if predictions.has("decoder.weight") {
-      weight = try PackedMatrix.load(
-        predictions, "decoder.weight", outputs: c.vocabularySize, inputs: d, on: execution)
-    } else {
-      weight = try operation { () throws(TarnError) in
-        try PackedMatrix(transposing: wordTable, on: execution)
-      }
-    }
-    decoder = Linear(
-      weight: weight,
-      bias: try predictions.vector("bias", count: c.vocabularySize, on: execution))
+    transform = try PredictionTransform(predictions["transform"], c, on: execution)
+    decoder = try Linear(
+      tied: predictions, weight: "decoder.weight", bias: "bias", wordTable, c, on: execution)
     predictions.ignore("decoder.bias")  // the same numbers as "bias"
-    activation = c.activation
+  }
+
+  /// The head of Funnel: `lm_head`.
+  init(
+    funnel weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
+    on execution: Execution
+  ) throws(ModelError) {
+    transform = nil
+    decoder = try Linear(
+      tied: weights, weight: "weight", bias: "bias", wordTable, c, on: execution)
   }
 
   /// The logits of each row.
@@ -61,11 +80,63 @@ struct MaskedLanguageModelHead: Sendable {
   /// - Returns: `[rows × vocabulary]`.
   /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` for other columns.
   func callAsFunction(_ h: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
-    let t = try transform(h, activation: activation, on: execution)
-    var normed = try Matrix(rows: t.rows, columns: t.columns)
-    try norm(t, into: &normed, on: execution)
-    return try decoder(normed, on: execution)
+    try decoder(try transform?(h, on: execution) ?? h, on: execution)
   }
+}
+
+extension Linear {
+  /// The product with a stored matrix or, if there is none, the word table, and its own bias.
+  fileprivate init(
+    tied weights: WeightScope, weight: String, bias: String, _ wordTable: Matrix,
+    _ c: EncoderConfiguration, on execution: Execution
+  ) throws(ModelError) {
+    let matrix: PackedMatrix
+    if weights.has(weight) {
+      matrix = try PackedMatrix.load(
+        weights, weight, outputs: c.vocabularySize, inputs: c.hiddenSize, on: execution)
+    } else {
+      matrix = try operation { () throws(TarnError) in
+        try PackedMatrix(transposing: wordTable, on: execution)
+      }
+    }
+    self.init(
+      weight: matrix, bias: try weights.vector(bias, count: c.vocabularySize, on: execution))
+  }
+}
+
+/// logit = w·act(W h + b) + c for each token: ELECTRA's objective.
+///
+/// Above 0 the token was replaced.
+struct Discriminator: Sendable {
+  let dense: Linear
+  let prediction: Linear
+  let activation: ElementwiseFunction
+
+  /// Reads `dense` and `dense_prediction` of a scope.
+  init(
+    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+  ) throws(ModelError) {
+    let d = c.hiddenSize
+    dense = try Linear(weights, "dense", inputs: d, outputs: d, on: execution)
+    prediction = try Linear(weights, "dense_prediction", inputs: d, outputs: 1, on: execution)
+    activation = c.activation
+  }
+
+  /// `[rows × 1]`.
+  func callAsFunction(_ h: Matrix, on execution: Execution) throws(TarnError) -> Matrix {
+    try prediction(dense(h, activation: activation, on: execution), on: execution)
+  }
+}
+
+/// The tensors without which there is no such head.
+struct HeadTensors: Sendable {
+  var pooler = "pooler.dense.weight"
+  var sequenceClassifier = "classifier.weight"
+  var maskedLanguageModel = "cls.predictions.transform.dense.weight"
+
+  static let funnel = HeadTensors(
+    pooler: "classifier.linear_hidden.weight", sequenceClassifier: "classifier.linear_out.weight",
+    maskedLanguageModel: "lm_head.bias")
 }
 
 /// The heads whose weights a checkpoint holds.
@@ -76,6 +147,8 @@ public struct EncoderHeads: Sendable {
   public let problem: ProblemType
 
   let pooler: Pooler?
+  /// Whether the pooler is a part of its own, not a classifier's.
+  let hasPooler: Bool
   let maskedLanguageModel: MaskedLanguageModelHead?
   /// On the pooled row, how B stands to A: follows or not; PoNet: in order, swapped, from elsewhere.
   let relationship: Linear?
@@ -87,8 +160,12 @@ public struct EncoderHeads: Sendable {
   let tokenClassifier: Linear?
   /// On each row: logits of start and end.
   let answer: Linear?
+  /// On each row: whether its token was replaced.
+  let discriminator: Discriminator?
   /// `ForPreTraining`, or both of its heads are there.
   let isPretraining: Bool
+  /// What is missing where a head is.
+  let tensors: HeadTensors
 
   /// Reads the heads that are there; a head whose first weight is missing is nil.
   ///
@@ -115,6 +192,7 @@ public struct EncoderHeads: Sendable {
       ? Pooler(
         dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d, on: execution))
       : nil
+    hasPooler = pooler != nil
     var classifier: Linear?
     var kind = c.head
     if root.has("classifier.weight") {
@@ -142,6 +220,57 @@ public struct EncoderHeads: Sendable {
       : nil
     isPretraining =
       c.head == .pretraining || (maskedLanguageModel != nil && relationship != nil)
+    discriminator = nil
+    tensors = HeadTensors()
+  }
+
+  /// Reads the heads of a Funnel checkpoint that are there.
+  ///
+  /// The classifier of sequences has a tanh layer of its own, which stands for the pooler.
+  ///
+  /// - Parameters:
+  ///   - root: the scope of the whole file.
+  ///   - c: sizes and activation.
+  ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
+  ///   - execution: kernels that pack.
+  /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
+  init(
+    funnel root: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
+    on execution: Execution
+  ) throws(ModelError) {
+    let d = c.hiddenSize
+    labels = c.labels
+    problem = c.problem ?? (c.labels.count == 1 ? .manyLabels : .oneLabel)
+    let classifier = root["classifier"]
+    var logits: Linear?
+    if classifier.has("linear_hidden.weight") {
+      pooler = Pooler(
+        dense: try Linear(classifier, "linear_hidden", inputs: d, outputs: d, on: execution))
+      logits = try Linear(
+        classifier, "linear_out", inputs: d,
+        outputs: c.head == .multipleChoice ? 1 : labels.count, on: execution)
+    } else {
+      pooler = nil
+    }
+    hasPooler = false
+    choice = c.head == .multipleChoice ? logits : nil
+    sequenceClassifier = c.head == .multipleChoice ? nil : logits
+    tokenClassifier =
+      root.has("classifier.weight")
+      ? try Linear(root, "classifier", inputs: d, outputs: labels.count, on: execution) : nil
+    answer =
+      root.has("qa_outputs.weight")
+      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2, on: execution) : nil
+    maskedLanguageModel =
+      root.has("lm_head.bias")
+      ? try MaskedLanguageModelHead(
+        funnel: root["lm_head"], c, wordTable: wordTable, on: execution) : nil
+    let predictions = root["discriminator_predictions"]
+    discriminator =
+      predictions.has("dense.weight") ? try Discriminator(predictions, c, on: execution) : nil
+    relationship = nil
+    isPretraining = false
+    tensors = .funnel
   }
 
   /// Whether there is a classifier of any kind.
@@ -152,10 +281,10 @@ public struct EncoderHeads: Sendable {
   /// Names of the heads, with the model's own word for the relationship of two texts.
   func names(relationship name: String) -> [String] {
     let names: [(Bool, String)] = [
-      (pooler != nil, "pooler"), (sequenceClassifier != nil, "sequence-classification"),
+      (hasPooler, "pooler"), (sequenceClassifier != nil, "sequence-classification"),
       (choice != nil, "multiple-choice"), (tokenClassifier != nil, "token-classification"),
       (answer != nil, "question-answering"), (maskedLanguageModel != nil, "masked-lm"),
-      (relationship != nil, name),
+      (relationship != nil, name), (discriminator != nil, "discriminator"),
     ]
     return names.filter(\.0).map(\.1)
   }

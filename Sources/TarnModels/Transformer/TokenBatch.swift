@@ -83,8 +83,8 @@ struct InputLimits {
 
 /// The rows of a ragged batch.
 ///
-/// A masked token is not a row. Position 0 stays a row, since the pooler reads it, and a sequence
-/// with nothing kept keeps all rows; such rows are marked in ``keep``.
+/// A masked token is not a row, unless the model reads it. Position 0 stays a row, since the pooler
+/// reads it, and a sequence with nothing kept keeps all rows; such rows are marked in ``keep``.
 struct TokenBatch: Sendable {
   var sequences = Ragged()
   /// Tokens of each of the caller's sequences, masked ones included.
@@ -99,12 +99,19 @@ struct TokenBatch: Sendable {
 
   /// The rows of a batch.
   ///
+  /// - Parameters:
+  ///   - inputs: the sequences.
+  ///   - limits: what they must keep to.
+  ///   - padding: nil if no masked token is read; else, from a mask, up to how many tokens behind the
+  ///     last that is kept masked tokens are rows.
   /// - Throws: ``ModelError/emptyInput(sequence:)``,
   ///   ``ModelError/inputLength(sequence:list:found:expected:)``,
   ///   ``ModelError/tooLong(sequence:tokens:limit:)``,
   ///   ``ModelError/inputRange(sequence:list:position:found:count:)``.
   /// - Complexity: linear in the tokens.
-  init(_ inputs: [TokenInput], limits: InputLimits) throws(ModelError) {
+  init(
+    _ inputs: [TokenInput], limits: InputLimits, padding: (([Bool]) -> Int)? = nil
+  ) throws(ModelError) {
     reserve(inputs.reduce(0) { $0 + $1.ids.count })
     var counts: [Int] = []
     var keepFlags: [Bool] = []
@@ -114,9 +121,10 @@ struct TokenBatch: Sendable {
       let mask = input.mask ?? []
       let anyKept = mask.isEmpty || mask.contains(true)
       let start = ids.count
+      let end = padding.map { (mask.lastIndex(of: true) ?? 0) + $0(mask) } ?? -1
       for t in input.ids.indices {
         let isKept = mask.isEmpty || mask[t]
-        guard isKept || t == 0 || !anyKept else { continue }
+        guard isKept || t == 0 || !anyKept || t <= end else { continue }
         inputPositions.append(Int32(t))
         ids.append(Int32(input.ids[t]))
         tokenTypes.append(Int32(input.tokenTypes?[t] ?? 0))
@@ -131,7 +139,58 @@ struct TokenBatch: Sendable {
     sequences = try operation { () throws(TarnError) in try Ragged(lengths: settled) }
   }
 
-  var count: Int { ids.count }
+  var count: Int { sequences.rows }
+
+  private init() {}
+
+  /// The sequences `numbers` alone, with what attention needs of them.
+  func sequences(_ numbers: Range<Int>) throws(TarnError) -> TokenBatch {
+    let rows = sequences.offsets[numbers.lowerBound]..<sequences.offsets[numbers.upperBound]
+    var part = TokenBatch()
+    part.sequences = try Ragged(lengths: numbers.map { sequences[$0].count })
+    part.tokenTypes = Array(tokenTypes[rows])
+    part.keep = keep.map { Array($0[rows]) }
+    return part
+  }
+
+  /// The first row of each sequence, with what attention needs of it.
+  func first() throws(TarnError) -> TokenBatch {
+    var part = TokenBatch()
+    part.sequences = try Ragged(lengths: Array(repeating: 1, count: sequences.count))
+    part.tokenTypes = sequences.offsets.dropLast().map { tokenTypes[$0] }
+    return part
+  }
+
+  /// The rows after strided pooling; a row has the type of its window's first token.
+  ///
+  /// - Parameters:
+  ///   - pooling: the windows.
+  ///   - keepsPartlyMasked: whether a row is kept if one token of its window is, or only if all are.
+  /// - Returns: the pooled batch.
+  /// - Throws: ``TarnError``.
+  func pooled(
+    _ pooling: StridedPooling, keepsPartlyMasked: Bool
+  ) throws(TarnError) -> TokenBatch {
+    let whole = try pooling.pooled(Ragged(lengths: lengths))
+    var y = TokenBatch()
+    y.sequences = try pooling.pooled(sequences)
+    y.lengths = (0..<whole.count).map { whole[$0].count }
+    var flags: [Bool] = []
+    for s in 0..<sequences.count {
+      let tokens = sequences[s]
+      for j in 0..<y.sequences[s].count {
+        let window = pooling.window(j, of: tokens.count)
+        y.inputPositions.append(Int32(j))
+        y.tokenTypes.append(tokenTypes[tokens.lowerBound + window.lowerBound])
+        if let keep {
+          let kept = window.lazy.map { keep[tokens.lowerBound + $0] }
+          flags.append(keepsPartlyMasked ? kept.contains(true) : !kept.contains(false))
+        }
+      }
+    }
+    y.keep = flags.contains(false) ? flags : nil
+    return y
+  }
 
   /// Makes room once, so that lists do not double as they grow.
   private mutating func reserve(_ tokens: Int) {
@@ -144,9 +203,9 @@ struct TokenBatch: Sendable {
   /// Rows of sequence `s` at the caller's positions; zero where a token has no row.
   func scatter(_ x: Matrix, sequence s: Int) throws(TarnError) -> Matrix {
     let range = sequences[s]
-    if range.count == lengths[s] { return x.rows(range) }
+    if range.count == lengths[s], keep == nil { return x.rows(range) }
     var y = try Matrix(rows: lengths[s], columns: x.columns)
-    for i in range {
+    for i in range where keep?[i] ?? true || inputPositions[i] == 0 {
       try y.copyRow(from: x, i, to: Int(inputPositions[i]))
     }
     return y

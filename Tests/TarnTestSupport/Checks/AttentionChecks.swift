@@ -11,6 +11,8 @@ public let attentionChecks: [KernelCheck] = [
   KernelCheck("attention, decoding", decodingStepsEqualTheCausalRows),
   KernelCheck("attention, NaN and infinities", specialValuesReachWhoSeesThem),
   KernelCheck("attention, probabilities", probabilitiesAreTheWeights),
+  KernelCheck("relative attention", relativeAttentionMeetsBoundAndContract),
+  KernelCheck("relative attention, padding", paddingAddsNothingToRelativeAttention),
 ]
 
 /// Sequences, what is kept, how it is masked, and random queries, keys and values.
@@ -24,17 +26,21 @@ private struct AttentionInput {
   /// One flag in so many is false; 0: all are kept; 1: none is.
   var keepPeriod = 0
   var mask = AttentionMask.full
+  /// How many keys a query lies behind the one before; 0: no relative terms.
+  var step = 0
+  var firstIsApart = false
   var seed: UInt64
 
   var q: [Float] = []
   var k: [Float] = []
   var v: [Float] = []
   var keep: [Bool]?
+  var relative: RelativeAttention?
 
   init(
     _ queryLengths: [Int], _ keyLengths: [Int]? = nil, heads: Int = 1, e: Int, f: Int? = nil,
-    scale: Float? = nil, keepPeriod: Int = 0, mask: AttentionMask = .full, growth: Float = 1,
-    seed: UInt64
+    scale: Float? = nil, keepPeriod: Int = 0, mask: AttentionMask = .full, step: Int = 0,
+    firstIsApart: Bool = false, growth: Float = 1, seed: UInt64
   ) {
     self.queryLengths = queryLengths
     self.keyLengths = keyLengths ?? queryLengths
@@ -44,6 +50,8 @@ private struct AttentionInput {
     self.scale = scale
     self.keepPeriod = keepPeriod
     self.mask = mask
+    self.step = step
+    self.firstIsApart = firstIsApart
     self.seed = seed
     var random = SplitMix64(seed: seed)
     let n = self.keyLengths.reduce(0, +)
@@ -56,11 +64,26 @@ private struct AttentionInput {
       let factor = 1 + (growth - 1) * Float(j) / Float(n)
       for c in 0..<heads * e { k[j * heads * e + c] *= factor }
     }
+    if step > 0 { relative = try? randomTerms(&random) }
+  }
+
+  private func randomTerms(_ random: inout SplitMix64) throws -> RelativeAttention {
+    let m = queryLengths.reduce(0, +)
+    let n = keyLengths.reduce(0, +)
+    let origin = step * max(0, (queryLengths.max() ?? 0) - 1) + 2
+    let rows = origin + (keyLengths.max() ?? 0) + 1
+    return RelativeAttention(
+      positions: try Matrix(rows: rows, columns: heads * e, random.floats(rows * heads * e)),
+      origin: origin, step: step, shift: Matrix(random.floats(heads * e)),
+      types: try Matrix(rows: m, columns: 2 * heads, random.floats(m * 2 * heads)),
+      queryTypes: (0..<m).map { Int32($0 * 7 % 11 % 3) },
+      keyTypes: (0..<n).map { Int32($0 * 5 % 13 % 3) }, firstIsApart: firstIsApart)
   }
 
   var label: String {
     "attention \(queryLengths) × \(keyLengths) heads \(heads) sizes \(e), \(f) scale "
-      + "\(scale.map { "\($0)" } ?? "1/√e") one false in \(keepPeriod) \(mask) seed \(seed)"
+      + "\(scale.map { "\($0)" } ?? "1/√e") one false in \(keepPeriod) \(mask) step \(step) "
+      + "apart \(firstIsApart) seed \(seed)"
   }
 
   func sequences() throws -> Ragged { try Ragged(lengths: queryLengths) }
@@ -87,9 +110,20 @@ private struct AttentionInput {
         }
       }
     }
-    return AttentionHead(
+    var head = AttentionHead(
       q: rows(q, firstQuery, m, e), k: rows(k, firstKey, n, e), v: rows(v, firstKey, n, f),
       valueSize: f, scale: scale, seen: seen)
+    head.relative = relative.map { terms in
+      RelativeHead(
+        positions: rows(terms.positions.elements, 0, terms.positions.rows, e),
+        origin: terms.origin, step: terms.step,
+        shift: Array(terms.shift.elements[h * e..<(h + 1) * e]),
+        types: rows(terms.types.elements, firstQuery, m, 2),
+        queryTypes: Array(terms.queryTypes[firstQuery..<firstQuery + m]),
+        keyTypes: Array(terms.keyTypes[firstKey..<firstKey + n]),
+        firstIsApart: terms.firstIsApart)
+    }
+    return head
   }
 
   /// The operator's result; queries, keys and values are columns of one matrix if they fit.
@@ -115,7 +149,7 @@ private struct AttentionInput {
     try attention(
       queries: qs, keys: ks, values: vs, heads: heads, scale: scale, over: sequences(),
       keySequences: queryLengths == keyLengths ? nil : keySequences(), keep: keep, mask: mask,
-      into: &y, on: execution)
+      relative: relative, into: &y, on: execution)
     return y.elements
   }
 
@@ -182,7 +216,7 @@ private func attentionKernelMeetsBoundAndContract(
       let scale = input.scale ?? 1 / Float(e).squareRoot()
       func run(_ seen: UnsafePointer<Int>?) {
         execution.table.attention.attend(
-          q.view, k.view, v.view, heads, nil, n, seen, scale * 0x1.715476p+0, y.target,
+          q.view, k.view, v.view, heads, nil, n, seen, scale * 0x1.715476p+0, nil, y.target,
           scratch.target.base)
       }
       if let seen {
@@ -259,9 +293,13 @@ private func attentionOfASequenceAloneEqualsInBatch(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) throws {
   let lengths = [40, 0, 257, 1, 300, 66]
-  for (number, mask) in [AttentionMask.full, .causal, .blockLocal(size: 50)].enumerated() {
+  let forms: [(AttentionMask, step: Int)] = [
+    (.full, 0), (.causal, 0), (.blockLocal(size: 50), 0), (.full, 1), (.full, 2),
+  ]
+  for (number, (mask, step)) in forms.enumerated() {
     let input = AttentionInput(
-      lengths, heads: 3, e: 20, keepPeriod: 5, mask: mask, seed: UInt64(number + 20))
+      lengths, heads: 3, e: 20, keepPeriod: 5, mask: mask, step: step, firstIsApart: step == 1,
+      seed: UInt64(number + 20))
     let d = input.heads * input.e
     let all = try input.run(on: execution)
     for s in lengths.indices {
@@ -274,6 +312,10 @@ private func attentionOfASequenceAloneEqualsInBatch(
       alone.k = Array(input.k[range])
       alone.v = Array(input.v[range])
       alone.keep = input.keep.map { Array($0[first..<first + lengths[s]]) }
+      alone.relative?.types = input.relative?.types.rows(first..<first + lengths[s]) ?? Matrix([])
+      alone.relative?.queryTypes = Array(
+        input.relative?.queryTypes[first..<first + lengths[s]] ?? [])
+      alone.relative?.keyTypes = Array(input.relative?.keyTypes[first..<first + lengths[s]] ?? [])
       report.expectSameBits(
         Array(all[range]), try alone.run(on: execution),
         "\(input.label) sequence \(s) alone \(execution.label)")
@@ -378,21 +420,23 @@ private func specialValuesReachWhoSeesThem(
 private func probabilitiesAreTheWeights(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) throws {
-  let cases: [(Int, Int, AttentionMask, Int)] = [
-    (20, 20, .full, 0), (20, 20, .full, 3), (5, 30, .causal, 4), (30, 5, .causal, 0),
-    (23, 23, .blockLocal(size: 7), 4), (4, 0, .full, 0), (4, 6, .full, 1),
+  let cases: [(Int, Int, AttentionMask, Int, step: Int)] = [
+    (20, 20, .full, 0, 0), (20, 20, .full, 3, 0), (5, 30, .causal, 4, 0), (30, 5, .causal, 0, 0),
+    (23, 23, .blockLocal(size: 7), 4, 0), (4, 0, .full, 0, 0), (4, 6, .full, 1, 0),
+    (20, 20, .full, 3, 1), (9, 20, .full, 4, 2), (4, 6, .full, 1, 1),
   ]
-  for (m, n, mask, keepPeriod) in cases {
+  for (m, n, mask, keepPeriod, step) in cases {
     let heads = 3
     let e = 10
     let input = AttentionInput(
-      [m], [n], heads: heads, e: e, keepPeriod: keepPeriod, mask: mask, seed: 51)
+      [m], [n], heads: heads, e: e, keepPeriod: keepPeriod, mask: mask, step: step,
+      firstIsApart: step == 1, seed: 51)
     var p = try Matrix(
       rows: heads * m, columns: n, [Float](repeating: .nan, count: heads * m * n))
     try attentionProbabilities(
       queries: Matrix(rows: m, columns: heads * e, input.q),
       keys: Matrix(rows: n, columns: heads * e, input.k), heads: heads, keep: input.keep,
-      mask: mask, into: &p, on: execution)
+      mask: mask, relative: input.relative, into: &p, on: execution)
     for h in 0..<heads {
       let head = input.head(h, of: 0)
       let exact = attentionOracle(head).probabilities
@@ -403,6 +447,108 @@ private func probabilitiesAreTheWeights(
           "\(input.label) probabilities of head \(h), query \(i) \(execution.label)")
       }
     }
+  }
+}
+
+/// Distances, types and the first apart: ragged batches, pooled queries, flags; kernel and operator.
+private func relativeAttentionMeetsBoundAndContract(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  let batches: [([Int], [Int], step: Int)] =
+    [([5, 0, 2, 1], [5, 0, 2, 1], 1), ([34], [67], 2), ([1, 3], [3, 8], 2)]
+    + (size == .quick
+      ? []
+      : [
+        ([17, 300, 1, 33], [17, 300, 1, 33], 1), ([150, 1, 16], [300, 2, 31], 2),
+        ([100, 7], [300, 20], 3), ([520], [520], 1), ([260], [520], 2),
+      ])
+  var seed: UInt64 = 300
+  for (queries, keys, step) in batches {
+    for keepPeriod in [0, 1, 3] {
+      for (heads, e, f) in [(1, 16, 16), (3, 7, 5), (2, 64, 64), (2, 24, 40)] {
+        seed += 1
+        try AttentionInput(
+          queries, keys, heads: heads, e: e, f: f, scale: seed % 3 == 0 ? 0.5 : nil,
+          keepPeriod: keepPeriod, step: step, firstIsApart: seed % 2 == 0, growth: 2, seed: seed
+        ).expectMeetsBoundAndContract(on: execution, &report)
+      }
+    }
+  }
+  // Scratch and target on guarded memory.
+  for (m, n, step) in [(1, 1, 1), (17, 17, 1), (20, 40, 2), (130, 257, 2), (25, 300, 5)] {
+    let (heads, e, f) = (2, 20, 12)
+    let input = AttentionInput(
+      [m], [n], heads: heads, e: e, f: f, step: step, seed: UInt64(m))
+    guard let terms = input.relative else { continue }
+    let q = GuardedMatrix(rows: m, columns: heads * e, gap: 1, at: placement(m), input.q)
+    let k = GuardedMatrix(rows: n, columns: heads * e, gap: 2, at: placement(n), input.k)
+    let v = GuardedMatrix(rows: n, columns: heads * f, gap: 0, at: placement(n), input.v)
+    let y = GuardedMatrix(rows: m, columns: heads * f, gap: 1, at: placement(m))
+    let positions = GuardedMatrix(
+      rows: terms.positions.rows, columns: heads * e, gap: 3, at: placement(m),
+      terms.positions.elements)
+    let types = GuardedMatrix(
+      rows: m, columns: 2 * heads, gap: 1, at: placement(n), terms.types.elements)
+    let scratch = GuardedMatrix(
+      rows: 1,
+      columns: AttentionBlocking.scratch(
+        heads: heads, queries: m, headSize: e, valueSize: f, step: step),
+      at: placement(m))
+    let others = terms.queryTypes.map { $0 == 2 ? 3 : 1 - Float($0) }
+    let keyTypes = terms.keyTypes.map(Float.init) + Array(repeating: 0, count: 15)
+    terms.shift.elements.withUnsafeBufferPointer { shift in
+      others.withUnsafeBufferPointer { others in
+        keyTypes.withUnsafeBufferPointer { keyTypes in
+          guard let shift = shift.baseAddress, let others = others.baseAddress,
+            let keyTypes = keyTypes.baseAddress
+          else { return }
+          execution.table.attention.attend(
+            q.view, k.view, v.view, heads, nil, n, nil, 0x1.715476p+0 / Float(e).squareRoot(),
+            RelativeScores(
+              positions: positions.view, shift: shift, origin: terms.origin, step: step,
+              types: types.view, otherTypes: others, keyTypes: keyTypes, firstIsApart: false,
+              firstQuery: 0), y.target, scratch.target.base)
+        }
+      }
+    }
+    let label = "\(input.label) \(execution.label)"
+    report.expectIntact(y, label)
+    report.expectIntact(scratch, "\(label), scratch")
+    for h in 0..<heads {
+      let elements = y.elements
+      let found = (0..<m).flatMap { i in
+        let start = (i * heads + h) * f
+        return elements[start..<start + f]
+      }
+      let exact = attentionOracle(input.head(h, of: 0))
+      report.expectWithin(
+        found, exact.values.flatMap { $0 }, tolerance: exact.tolerances.flatMap { $0 },
+        "\(label) head \(h)")
+    }
+  }
+}
+
+/// Keys that are not kept behind a sequence's end change no bit, whatever they hold.
+private func paddingAddsNothingToRelativeAttention(
+  _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
+) throws {
+  for (n, padding) in [(1, 3), (30, 5), (40, 300), (256, 1), (300, 20)] {
+    var padded = AttentionInput(
+      [20], [n + padding], heads: 2, e: 24, step: 1, firstIsApart: n % 2 == 0, seed: UInt64(n))
+    padded.keep = (0..<n + padding).map { $0 < n }
+    for j in n * 48..<(n + padding) * 48 {
+      padded.k[j] = j % 2 == 0 ? .nan : .infinity
+      padded.v[j] = j % 2 == 0 ? .infinity : .nan
+    }
+    var alone = padded
+    alone.keyLengths = [n]
+    alone.k = Array(padded.k[..<(n * 48)])
+    alone.v = Array(padded.v[..<(n * 48)])
+    alone.keep = nil
+    alone.relative?.keyTypes.removeLast(padding)
+    report.expectSameBits(
+      try padded.run(on: execution), try alone.run(on: execution),
+      "\(padded.label) with \(padding) more \(execution.label)")
   }
 }
 
@@ -421,5 +567,13 @@ func attentionBattery(on execution: Execution) throws -> [BatteryResult] {
   }
   let cross = AttentionInput([1, 40, 5], [520, 300, 7], heads: 2, e: 64, seed: 1800)
   results.append(BatteryResult(name: "attention cross", elements: try cross.run(on: execution)))
+  for (queries, keys, step) in [(lengths, lengths, 1), ([150, 1, 129, 32], lengths, 2)] {
+    let relative = AttentionInput(
+      queries, keys, heads: 3, e: 40, keepPeriod: 7, step: step, firstIsApart: step == 2,
+      growth: 2, seed: UInt64(1800 + step))
+    results.append(
+      BatteryResult(
+        name: "attention relative \(step)", elements: try relative.run(on: execution)))
+  }
   return results
 }

@@ -404,6 +404,9 @@ private func stridedPoolingFollowsItsWindows(
             "stridedPool \(reduction) \(lengths[s])×\(columns) \(pooling) \(execution.label)"
           let windows = ranges(pooling, tokens: lengths[s])
           report.expect(outputs[s].count == windows.count, "\(label): \(outputs[s].count) rows")
+          report.expect(
+            windows.indices.map { pooling.window($0, of: lengths[s]) } == windows,
+            "\(label): windows")
           let tokens = sequences[s]
           let part = Array(x[tokens.lowerBound * columns..<tokens.upperBound * columns])
           let exact = windowOracle(reduction, doubles(part), columns: columns, windows: windows)

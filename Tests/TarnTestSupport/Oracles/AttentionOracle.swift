@@ -22,6 +22,8 @@ public struct AttentionHead: Sendable {
   public var scale: Float?
   /// The keys that each query sees, rising.
   public var seen: [[Int]]
+  /// What is added to the scores.
+  public var relative: RelativeHead?
 
   /// A head of these queries, keys and values; see the properties.
   public init(
@@ -36,6 +38,48 @@ public struct AttentionHead: Sendable {
   }
 }
 
+/// The relative terms of one head of one sequence; see `RelativeAttention`.
+public struct RelativeHead: Sendable {
+  /// `[distances × e]`.
+  public var positions: [[Float]]
+  /// The row of the positions for query and key 0.
+  public var origin: Int
+  /// Rows from a query to the next.
+  public var step: Int
+  /// `[e]`.
+  public var shift: [Float]
+  /// For each query the term of the other type and of the same.
+  public var types: [[Float]]
+  /// For each query its type.
+  public var queryTypes: [Int32]
+  /// For each key its type.
+  public var keyTypes: [Int32]
+  /// Whether pairs with the first get nothing.
+  public var firstIsApart: Bool
+
+  /// Terms of these; see the properties.
+  public init(
+    positions: [[Float]], origin: Int, step: Int, shift: [Float], types: [[Float]],
+    queryTypes: [Int32], keyTypes: [Int32], firstIsApart: Bool
+  ) {
+    self.positions = positions
+    self.origin = origin
+    self.step = step
+    self.shift = shift
+    self.types = types
+    self.queryTypes = queryTypes
+    self.keyTypes = keyTypes
+    self.firstIsApart = firstIsApart
+  }
+
+  /// The position and the term of the type for query i and key j; nil if nothing is added.
+  func terms(_ i: Int, _ j: Int) -> (position: [Float], type: Float)? {
+    if firstIsApart && (i == 0 || j == 0) { return nil }
+    let isSame = queryTypes[i] == keyTypes[j] || max(queryTypes[i], keyTypes[j]) == 2
+    return (positions[origin + j - step * i], types[i][isSame ? 1 : 0])
+  }
+}
+
 /// `y[i] = Σ_j softmax_j(scale · q[i]·k[j]) v[j]` over the keys that query i sees, with the weights.
 ///
 /// The tolerance is the error of online softmax to first order, ε the unit roundoff. A score
@@ -44,6 +88,9 @@ public struct AttentionHead: Sendable {
 /// each block in which it is rescaled: exponential, product, sum. That counts twice, for Σ p v and for Σ p, which
 /// also add up: min(n, 256) in a block's chain, and 14 for the sixteen lanes, join and division.
 /// Exponentials below 2^-126.5 are 0.
+///
+/// Relative terms add to a score one more chain, of which shift and factor round each query once more,
+/// and two sums.
 public func attentionOracle(
   _ head: AttentionHead
 ) -> (values: [[Double]], tolerances: [[Double]], probabilities: [[Double]]) {
@@ -64,6 +111,15 @@ public func attentionOracle(
         score += term
         sum += abs(term)
       }
+      if let terms = head.relative?.terms(i, j), let shift = head.relative?.shift {
+        for c in q.indices {
+          let term = (Double(q[c]) + Double(shift[c])) * Double(terms.position[c])
+          score += term
+          sum += (abs(Double(q[c])) + abs(Double(shift[c]))) * abs(Double(terms.position[c]))
+        }
+        score += Double(terms.type)
+        sum += abs(Double(terms.type))
+      }
       scores.append(scale * score)
       magnitude = max(magnitude, abs(scale) * sum)
     }
@@ -83,9 +139,10 @@ public func attentionOracle(
       }
     }
     let n = Double(seen.count)
-    let blocks = (n / 256).rounded(.up)
+    let blocks = (Double(head.relative == nil ? seen.count : head.k.count) / 256).rounded(.up)
     let relative =
-      2 * Double(q.count + 9) * magnitude + 2 * (4 + 6 * blocks) + min(n, 256) + blocks + 14
+      2 * Double(q.count + (head.relative == nil ? 9 : 13)) * magnitude + 2 * (4 + 6 * blocks)
+      + min(n, 256) + blocks + 14
     values.append(y)
     probabilities.append(row)
     tolerances.append(reach.map { relative * unitRoundoff * $0 + n * largest * 0x1p-120 })
@@ -95,7 +152,7 @@ public func attentionOracle(
 
 extension ContractModel {
   /// Attention of one head: chains in order of columns and keys, blocks of 256 seen keys in order,
-  /// sixteen lanes of sums.
+  /// sixteen lanes of sums; with relative terms blocks of 256 keys, seen or not.
   public func attention(_ head: AttentionHead) -> [[Float]] {
     head.q.indices.map { i in
       let seen = head.seen[i]
@@ -108,11 +165,22 @@ extension ContractModel {
       var top = -Float.infinity
       var lanes = [Float](repeating: 0, count: 16)
       var o = [Float](repeating: 0, count: f)
-      for first in stride(from: 0, to: seen.count, by: 256) {
-        let keys = seen[first..<min(first + 256, seen.count)]
+      let places = head.relative == nil ? seen : Array(head.k.indices)
+      for first in stride(from: 0, to: places.count, by: 256) {
+        let keys = places[first..<min(first + 256, places.count)].map {
+          seen.contains($0) ? $0 : nil
+        }
         let scores = keys.map { j in
+          guard let j else { return -Float.infinity }
           var s: Float = 0
           for c in 0..<e { s = multiplyAdd(q[c], head.k[j][c], s) }
+          if let terms = head.relative?.terms(i, j), let shift = head.relative?.shift {
+            var b: Float = 0
+            for c in 0..<e {
+              b = multiplyAdd((head.q[i][c] + shift[c]) * factor, terms.position[c], b)
+            }
+            s += b + factor * terms.type
+          }
           return s
         }
         let before = top
@@ -129,7 +197,9 @@ extension ContractModel {
         }
         for c in 0..<f {
           var z: Float = 0
-          for (value, j) in zip(p, keys) { z = multiplyAdd(value, head.v[j][c], z) }
+          for (value, j) in zip(p, keys) {
+            if let j { z = multiplyAdd(value, head.v[j][c], z) }
+          }
           o[c] = o[c] * a + z
         }
       }

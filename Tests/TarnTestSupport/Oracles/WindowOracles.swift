@@ -12,12 +12,12 @@ public func slidingRanges(tokens n: Int, window: Int, stride: Int) -> [Range<Int
 /// The tokens of each window of Funnel's pooling, by its definition.
 ///
 /// Without a separate first token, window j is {k·j … k·j + k - 1} ∩ [0, n). With it, n' is n - 1 if
-/// the sequence is truncated, else n; window 0 is {0}, window j ≥ 1 is {k·(j-1) + 1 … k·j} ∩ [1, n').
+/// the sequence is truncated and longer than 2, else n; window 0 is {0}, window j ≥ 1 is {k·(j-1) + 1 … k·j} ∩ [1, n').
 public func stridedRanges(
   tokens n: Int, stride k: Int, separatesFirst: Bool, truncates: Bool
 ) -> [Range<Int>] {
   if n == 0 { return [] }
-  let end = separatesFirst && truncates ? n - 1 : n
+  let end = separatesFirst && truncates && n > 2 ? n - 1 : n
   var windows: [Range<Int>] = separatesFirst ? [0..<1] : []
   var t = separatesFirst ? 1 : 0
   while t < end {
