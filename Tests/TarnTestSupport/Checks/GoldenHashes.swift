@@ -72,6 +72,8 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "attention 24 causal": (0xB275_EF85_830A_1B1C, 0x3E23_6E5A_C5E4_08F7),
   "attention 33 blockLocal(size: 100)": (0x42BB_F4FA_CCFD_3F51, 0xF91D_1A1B_C84A_2CE9),
   "attention cross": (0x5C30_46B1_9A8A_2C6E, 0xA33B_19BE_7B1A_3F70),
+  "attention relative 1": (0xB248_3227_D682_D72A, 0xA55F_A55B_221F_28FD),
+  "attention relative 2": (0xFD73_3E9E_B1E6_A93D, 0x07FF_9F70_B54F_F75D),
   "fourierMix, divided": (0xE174_DF0D_C6AE_D77A, 0xDECA_19C5_79C1_D1D6),
   "softTopK scores": (0x0DE0_CDE7_921A_B754, 0xC830_7C71_1A70_3AE4),
   "softTopK": (0x19E5_36D4_2011_853E, 0x95C1_BBC3_2610_C786),
