@@ -169,6 +169,46 @@ public func gather(
   }
 }
 
+/// `y[first + i]` = column `indices[i]` of a packed table, or that added to what `y` holds.
+///
+/// For an embedding table that a product shares, packed as its transpose: a row of the table is a
+/// column here. Eight bits give the whole numbers times the column's scale.
+///
+/// - Parameters:
+///   - table: `depth × entries`, packed.
+///   - indices: one column number of `table` for each row that is written.
+///   - adding: whether columns are added.
+///   - y: at least `first + indices.count` rows of `depth`.
+///   - first: the first row of `y` that is written.
+///   - execution: kernels and threads.
+/// - Throws: as ``gather(_:_:adding:into:at:on:)``.
+/// - Complexity: a read of the sixteen columns beside each other that hold an entry, one write; no
+///   allocation.
+///
+/// Exact but for a scale and a sum, which round once each.
+public func gather(
+  columnsOf table: PackedMatrix, _ indices: ArraySlice<Int32>, adding: Bool = false,
+  into y: inout Matrix, at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  try checkTarget("gather", y, first: first, rows: indices.count, columns: table.depth)
+  try checkIndices("gather", "indices", indices, count: table.columns)
+  let kernels = execution.table.memory
+  table.withView { table in
+    y.withMutableView { y in
+      unsafe indices.withUnsafeBufferPointer { indices in
+        guard let start = indices.baseAddress else { return }
+        nonisolated(unsafe) let base = unsafe start
+        execution.forEachRange(indices.count, grain: 64) { range in
+          // SAFETY: indices were checked; ranges write different rows.
+          unsafe kernels.gatherColumns(
+            table, base + range.lowerBound, adding,
+            y[rows: first + range.lowerBound..<first + range.upperBound])
+        }
+      }
+    }
+  }
+}
+
 /// Throws unless each index is a row number below `count`.
 ///
 /// The error names the position in the array, for a slice too.

@@ -278,8 +278,8 @@ private struct AttentionCall {
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
-          rows: height, vectors: wanted, q + (first &+ row) &* e, e, base, vectors &* 16, 16,
-          depth: e, scores + row &* AttentionBlocking.scoreStride + key,
+          Float32Element.self, rows: height, vectors: wanted, q + (first &+ row) &* e, e, base,
+          vectors &* 16, 16, depth: e, scores + row &* AttentionBlocking.scoreStride + key,
           AttentionBlocking.scoreStride, adding: false)
         row &+= height
       }
@@ -300,7 +300,7 @@ private struct AttentionCall {
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
-          rows: height, vectors: vectors,
+          Float32Element.self, rows: height, vectors: vectors,
           scores + (firstScore &+ row) &* AttentionBlocking.scoreStride,
           AttentionBlocking.scoreStride, values.base + x &* 16, values.rowStride, 16, depth: count,
           o + (first &+ row) &* f + x &* 16, f, adding: !isFirst)
