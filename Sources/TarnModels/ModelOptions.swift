@@ -2,11 +2,15 @@
 
 public import Tarn
 public import TarnCheckpoints
+public import TarnKernelInterface
 
 /// Options that every model takes.
 public struct ModelOptions: Sendable {
   /// Nil: TARN_ISA if it is set, else the fastest available.
   public var instructionSet: InstructionSet?
+  /// How matrices are held, whatever the checkpoint stores: those of linear layers and tables of
+  /// embeddings. Vectors (biases, gains) are Float.
+  public var weights: WeightFormat
   /// At most this many threads for one call; nil: TARN_NUM_THREADS if it is set, else all cores.
   public var threads: Int?
   /// Positions that are allowed; nil: the stored table's rows.
@@ -22,9 +26,10 @@ public struct ModelOptions: Sendable {
 
   /// Options; see the properties.
   public init(
-    instructionSet: InstructionSet? = nil, threads: Int? = nil, maxPositions: Int? = nil,
-    modelType: String? = nil, loading: Loading = .mapped
+    weights: WeightFormat = .float32, instructionSet: InstructionSet? = nil, threads: Int? = nil,
+    maxPositions: Int? = nil, modelType: String? = nil, loading: Loading = .mapped
   ) {
+    self.weights = weights
     self.instructionSet = instructionSet
     self.threads = threads
     self.maxPositions = maxPositions

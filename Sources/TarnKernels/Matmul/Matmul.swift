@@ -271,7 +271,8 @@ private func readAhead<Element: WeightElement>(
 /// Nothing is read or written past the edge of an unpacked B or of C.
 private func narrowTile<Element: WeightElement>(
   _ element: Element.Type, rows: Int, columns: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
-  _ b: UnsafeRawPointer, _ bStride: Int, depth: Int, isPadded: Bool, _ c: UnsafeMutablePointer<Float>, _ cStride: Int,
+  _ b: UnsafeRawPointer, _ bStride: Int, depth: Int, isPadded: Bool,
+  _ c: UnsafeMutablePointer<Float>, _ cStride: Int,
   adding: Bool, workspace: UnsafeMutablePointer<Float>
 ) {
   if isPadded {

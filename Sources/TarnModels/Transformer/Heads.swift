@@ -28,27 +28,23 @@ struct MaskedLanguageModelHead: Sendable {
   let activation: ElementwiseFunction
 
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix
   ) throws(ModelError) {
     let d = c.hiddenSize
     let predictions = weights["predictions"]
     transform = try Linear(
-      predictions["transform"], "dense", inputs: d, outputs: d, on: execution)
+      predictions["transform"], "dense", inputs: d, outputs: d)
     norm = try LayerNorm(
-      predictions["transform"], "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
+      predictions["transform"], "LayerNorm", size: d, epsilon: c.epsilon)
     let weight: PackedMatrix
     if predictions.has("decoder.weight") {
-      weight = try PackedMatrix.load(
-        predictions, "decoder.weight", outputs: c.vocabularySize, inputs: d, on: execution)
+      weight = try predictions.packed("decoder.weight", outputs: c.vocabularySize, inputs: d)
     } else {
-      weight = try operation { () throws(TarnError) in
-        try PackedMatrix(transposing: wordTable, on: execution)
-      }
+      weight = wordTable
     }
     decoder = Linear(
       weight: weight,
-      bias: try predictions.vector("bias", count: c.vocabularySize, on: execution))
+      bias: try predictions.vector("bias", count: c.vocabularySize))
     predictions.ignore("decoder.bias")  // the same numbers as "bias"
     activation = c.activation
   }
@@ -96,16 +92,15 @@ public struct EncoderHeads: Sendable {
   /// there is a pooler, else for tokens.
   ///
   /// - Parameters:
-  ///   - backbone: the scope of the encoder's names, with or without its prefix.
-  ///   - root: the scope of the whole file.
+  ///   - backbone: the weights under the encoder's names, with or without its prefix.
+  ///   - root: those of the whole file.
   ///   - c: sizes and activation.
-  ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
+  ///   - wordTable: d × vocabulary, the decoder if the file stores none.
   ///   - relationships: classes of `cls.seq_relationship`.
-  ///   - execution: kernels that pack.
   /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
   init(
-    backbone: WeightScope, root: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    relationships: Int, on execution: Execution
+    backbone: ModelWeights, root: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix,
+    relationships: Int
   ) throws(ModelError) {
     let d = c.hiddenSize
     labels = c.labels
@@ -113,7 +108,7 @@ public struct EncoderHeads: Sendable {
     pooler =
       backbone.has("pooler.dense.weight")
       ? Pooler(
-        dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d, on: execution))
+        dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d))
       : nil
     var classifier: Linear?
     var kind = c.head
@@ -123,22 +118,21 @@ public struct EncoderHeads: Sendable {
       default: kind = pooler == nil ? .tokenClassification : .sequenceClassification
       }
       classifier = try Linear(
-        root, "classifier", inputs: d, outputs: kind == .multipleChoice ? 1 : labels.count,
-        on: execution)
+        root, "classifier", inputs: d, outputs: kind == .multipleChoice ? 1 : labels.count)
     }
     sequenceClassifier = kind == .sequenceClassification ? classifier : nil
     choice = kind == .multipleChoice ? classifier : nil
     tokenClassifier = kind == .tokenClassification ? classifier : nil
     answer =
       root.has("qa_outputs.weight")
-      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2, on: execution) : nil
+      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2) : nil
     let cls = root["cls"]
     maskedLanguageModel =
       cls.has("predictions.transform.dense.weight")
-      ? try MaskedLanguageModelHead(cls, c, wordTable: wordTable, on: execution) : nil
+      ? try MaskedLanguageModelHead(cls, c, wordTable: wordTable) : nil
     relationship =
       cls.has("seq_relationship.weight")
-      ? try Linear(cls, "seq_relationship", inputs: d, outputs: relationships, on: execution)
+      ? try Linear(cls, "seq_relationship", inputs: d, outputs: relationships)
       : nil
     isPretraining =
       c.head == .pretraining || (maskedLanguageModel != nil && relationship != nil)

@@ -229,10 +229,10 @@ private func storedWeightsPackAsTheirValues(
         var found = try Matrix(rows: rows, columns: columns)
         let packed = try (Array(repeating: UInt8(0), count: offset) + bytes).withUnsafeBytes {
           bytes throws(TarnError) in
-          guard let base = bytes.baseAddress else { preconditionFailure("there are bytes") }
+          let part = UnsafeRawBufferPointer(rebasing: bytes[offset...])
           return try PackedMatrix(
-            transposing: StoredMatrix(base + offset, stored, rows: rows, columns: columns),
-            as: format, on: execution)
+            transposing: StoredMatrix(part, stored, rows: rows, columns: columns), as: format,
+            on: execution)
         }
         try gather(columnsOf: packed, all, into: &found, on: execution)
         report.expectSameBits(
