@@ -8,8 +8,9 @@ public import TarnKernelInterface
 public struct ModelOptions: Sendable {
   /// Nil: TARN_ISA if it is set, else the fastest available.
   public var instructionSet: InstructionSet?
-  /// How matrices are held, whatever the checkpoint stores: those of linear layers and tables of
-  /// embeddings. Vectors (biases, gains) are Float.
+  /// How the matrices of linear layers and the tables of embeddings are held, whatever is stored.
+  ///
+  /// Vectors (biases, gains) are Float. Docs: Weights.
   public var weights: WeightFormat
   /// At most this many threads for one call; nil: TARN_NUM_THREADS if it is set, else all cores.
   public var threads: Int?

@@ -182,10 +182,6 @@ struct BadInputTests {
     #endif
   }
 
-  @Test func weightTypesThatAreNotHereYetAreRefused() throws {
-    expectFailure(try tarn(["classify", "--samples", "--weights", "int8"]), "int8")
-  }
-
   @Test func inputsOfARunAreChecked() throws {
     let fixture = fixturePath("ponet/cls_sentences")
     let folder = try TemporaryDirectory()

@@ -25,7 +25,8 @@ public struct MatmulKernels: Sendable {
   ///
   /// Parameters: the strips, their depth and columns, `PackedView.elementCount` bytes, a scale for
   /// each column of the strips, padding included.
-  public var quantize: @Sendable (Pointer, Int, Int, UnsafeMutableRawPointer, MutablePointer) -> Void
+  public var quantize:
+    @Sendable (Pointer, Int, Int, UnsafeMutableRawPointer, MutablePointer) -> Void
   /// `C = activation(scales ∘ A·B + bias) + residual` for some panels of a packed B, or with A·B added
   /// to C before the rest.
   ///
