@@ -60,6 +60,24 @@ package func processorCount() -> Int {
   }
 #endif
 
+/// The memory pages of 2 MB that Linux gives to those who ask.
+enum LargePage {
+  static var byteCount: Int { 2 << 20 }
+
+  /// Asks for large pages; without them, or elsewhere, nothing happens.
+  ///
+  /// Only whole pages are asked for, so that no more memory is used than is allocated.
+  ///
+  /// ## Safety
+  /// `memory` is allocated for `byteCount` bytes, aligned to a large page.
+  static func advise(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
+    #if os(Linux)
+      // SAFETY: the pages belong to the caller; the advice changes no contents.
+      _ = unsafe madvise(memory, byteCount & -LargePage.byteCount, MADV_HUGEPAGE)
+    #endif
+  }
+}
+
 /// Whether something exists at a path.
 package func fileExists(_ path: String) -> Bool {
   // SAFETY: access takes a terminated string.

@@ -44,6 +44,14 @@ extension SIMD16<Float> {
     self = v
   }
 
+  /// The first `count` (0…16) lanes, the others `fill`.
+  @inline(__always)
+  func kept(_ count: Int, fill: Float = 0) -> Lanes {
+    let lane = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+    return Lanes(repeating: fill).replacing(
+      with: self, where: lane .< SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: count)))
+  }
+
   /// Stores the sixteen lanes, any alignment.
   @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>) {
