@@ -73,7 +73,7 @@ extension SIMD16<Float> {
       // was all ones in the exponent gets all ones again.
       let magnitude = bits & 0x7FFF
       let scaled = unsafeBitCast(magnitude &<< 13, to: Lanes.self) * 0x1p112
-      let special = SIMD16<Int32>.zero.replacing(with: 0x7F80_0000, where: magnitude .> 0x7BFF)
+      let special = (0x7BFF &- magnitude) &>> 31 & 0x7F80_0000
       self = unsafeBitCast(
         unsafeBitCast(scaled, to: SIMD16<Int32>.self) | special | (bits & 0x8000) &<< 16,
         to: Lanes.self)

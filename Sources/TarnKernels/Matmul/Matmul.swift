@@ -9,8 +9,8 @@
 //                   after the last k-block the epilogue
 //
 // Work may be divided over rows and over panels, never over k. One row takes two panels at once, in
-// the same order of summation. B in fewer bits is converted in the micro-kernel where there is one
-// tile of rows; several tiles share what LOOP 2 has widened. Docs: Matmul.
+// the same order of summation. B in fewer bits is converted in the micro-kernel where there are few
+// tiles of rows; more tiles share what LOOP 2 has widened. Docs: Matmul.
 
 import TarnKernelInterface
 
@@ -164,7 +164,7 @@ private struct Part<Element: WeightElement> {
       let vectors = wanted / 16
       let width = vectors > 0 ? vectors &* 16 : wanted
       let bStrip = b.pointer(k, column)
-      if Element.isFloat || tiles == 1 {
+      if Element.isFloat || tiles <= TileShape.convertingTiles {
         if readsAhead(b, rows: rows) {
           readAhead(Element.self, bStrip, depth: depth, workspace: workspace)
         }

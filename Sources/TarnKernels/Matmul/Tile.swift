@@ -14,6 +14,10 @@
 /// strip of B is read before its first tile. The result depends on none of this: each element of C is
 /// one chain over k.
 enum TileShape {
+  /// The most tiles of rows that convert weights of fewer bits for themselves, each in registers; more
+  /// share what is widened once.
+  static var convertingTiles: Int { @inline(__always) get { 4 } }
+
   #if TARN_AVX512
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }

@@ -139,4 +139,5 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "gather float16": (0xB9AA_FA18_9705_1836, 0xB9AA_FA18_9705_1836),
   "matmul int8 1 rows": (0x90F6_F29D_20EC_AC42, 0xB25F_76E6_654E_5F8B),
   "matmul int8 65 rows": (0x33DD_4250_7AB4_C942, 0xEC0D_2165_FEA4_1294),
+  "gather int8": (0xC0EC_C5D7_5681_9D7E, 0xC0EC_C5D7_5681_9D7E),
 ]
