@@ -3,16 +3,16 @@ import Testing
 
 /// Matrices whose memory comes from the allocator, and those of 4 MB and more, which are mapped.
 struct MatrixTests {
-  @Test(arguments: [0, 1, 1000, 1 << 20, 1 << 20 + 1, 3 << 20])
+  @Test(arguments: [0, 2, 1000, 1 << 20, 1 << 20 + 1, 3 << 20])
   func aMatrixHoldsZerosThenItsOwnElements(count: Int) throws {
     var x = try Matrix(rows: 1, columns: count)
     #expect(x.elements.allSatisfy { $0 == 0 })
     guard count > 0 else { return }
     x[0, count - 1] = 3
     let copy = x
-    x[0, 0] += 2
+    x[0, 0] = 2
     #expect(copy[0, 0] == 0 && copy[0, count - 1] == 3)
-    #expect(x[0, 0] == (count == 1 ? 5 : 2) && x[0, count - 1] == (count == 1 ? 5 : 3))
+    #expect(x[0, 0] == 2 && x[0, count - 1] == 3)
     let values = (0..<count).map { Float($0 & 0xFFFF) }
     #expect(try Matrix(rows: 1, columns: count, values).elements == values)
   }
