@@ -196,32 +196,30 @@ public struct Matrix: Sendable {
   }
 }
 
-/// Owns the elements of a matrix, aligned to a cache line, from 4 MB up to a large page.
-///
-/// A large page has one entry in the processor's address tables where small ones have 512; large
-/// matrices are copied 10 % faster so.
+/// Owns the elements of a matrix, aligned to a cache line.
 ///
 /// The only owner of a pointer in this module. Sendable because a `Matrix` writes only while it
 /// holds the one reference.
 @safe private final class Storage: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
   let count: Int
+  /// Whether the memory is from ``LargePages``, which holds zeros.
+  private let isMapped: Bool
 
   init(uninitialized count: Int) {
     self.count = count
-    // SAFETY: the caller sets all elements before it reads one.
     let byteCount = max(4, count * 4)
-    let isLarge = byteCount >= 2 * LargePage.byteCount
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: byteCount, alignment: isLarge ? LargePage.byteCount : 64)
-    if isLarge { unsafe LargePage.advise(memory, byteCount: byteCount) }
+    let mapped = LargePages.areWorth(byteCount) ? unsafe LargePages.allocate(byteCount) : nil
+    isMapped = unsafe mapped != nil
+    let memory = unsafe mapped ?? .allocate(byteCount: byteCount, alignment: 64)
+    // SAFETY: the caller sets all elements before it reads one.
     unsafe base = memory.bindMemory(to: Float.self, capacity: count)
   }
 
   convenience init(zeros count: Int) {
     self.init(uninitialized: count)
     // SAFETY: room for count elements was allocated.
-    unsafe base.initialize(repeating: 0, count: count)
+    if !isMapped { unsafe base.initialize(repeating: 0, count: count) }
   }
 
   convenience init(_ elements: [Float]) {
@@ -242,7 +240,11 @@ public struct Matrix: Sendable {
 
   deinit {
     // SAFETY: allocated in init; Float needs no deinitialisation.
-    unsafe base.deallocate()
+    if isMapped {
+      unsafe LargePages.deallocate(base, max(4, count * 4))
+    } else {
+      unsafe base.deallocate()
+    }
   }
 }
 

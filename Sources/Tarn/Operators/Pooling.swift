@@ -29,6 +29,8 @@ public func maskedMean(
   try checkShape("maskedMean", "target", [y.rows, y.columns], [sequences.count, x.columns])
   let kernels = execution.table.pooling
   let wave = max(1, execution.threads) * 4
+  // Few third-level caches hold 32 MB for one caller.
+  let isNear = x.rows * x.columns <= 8 << 20
   var partial = try Matrix(rows: wave, columns: x.columns)
   for s in 0..<sequences.count {
     let chunks = tokenChunks(sequences[s])
@@ -49,7 +51,7 @@ public func maskedMean(
               let rows = wave[wave.startIndex + i]
               // SAFETY: chunks lie within the rows of x; each writes its own row of partial.
               unsafe kernels.sumRows(
-                x[rows: rows], keep.map { unsafe $0 + rows.lowerBound }, partial.row(i))
+                x[rows: rows], keep.map { unsafe $0 + rows.lowerBound }, isNear, partial.row(i))
             }
           }
           y.withMutableView { y in
