@@ -22,7 +22,7 @@ public struct ModelOptions: Sendable {
   /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
   /// `architectures`.
   public var modelType: String?
-  /// Whether weights are read through a mapping or into memory.
+  /// Whether weights are read through a mapping or into memory, and what files may ask for.
   public var loading: Loading
 
   /// Options; see the properties.

@@ -419,7 +419,7 @@ func elements(of tensor: TensorInfo, in file: any TensorFile) -> [UInt8] {
       var pickle = PickleWriter()
       pickle.op(.long1, [UInt8(digits.count)] + digits)
       pickle.op(.stop)
-      var machine = PickleMachine(pickle.bytes, memoryLimit: 1 << 20)
+      var machine = PickleMachine(pickle.bytes, fileByteCount: 0, FileLimits())
       guard case .integer(let found) = try machine.run() else {
         Issue.record("\(digits) is no integer")
         continue

@@ -116,6 +116,13 @@ private let directory =
     _ = try PoNetModel(directory: directory, options: options)
   }
 
+  @Test func filesWithinLimits() throws {
+    var limits = FileLimits()
+    limits.tensors = 4096
+    let options = ModelOptions(loading: .read.limited(by: limits))
+    _ = try PoNetModel(directory: directory, options: options)
+  }
+
   @Test func aFileOfTensors() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -1,7 +1,7 @@
 // PoNet as the Long Range Arena experiments use it: another model around the same mixing.
 
 public import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 internal import TarnKernelInterface
 
 /// The sizes and switches of a Long Range Arena model; names as in its config.
@@ -38,7 +38,7 @@ extension LongRangeArenaConfiguration {
   /// Reads and checks the values.
   ///
   /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected.
-  init(_ file: ConfigurationFile) throws(ModelError) {
+  package init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       let size = try file.integer("transformer_dim", in: 1...65536)
       let heads = try file.integer("num_head", in: 1...size)
