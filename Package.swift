@@ -107,6 +107,11 @@ let package = Package(
       dependencies: ["TarnBenchmarkSuite", "Tarn"],
       path: "Benchmarks/Main",
       swiftSettings: safe),
+    .target(
+      name: "TarnFuzzTargets",
+      dependencies: ["TarnModels", "TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      path: "Tests/Fuzz/Targets",
+      swiftSettings: strict),
     .executableTarget(
       name: "TarnKernelCheck",
       dependencies: ["Tarn", "TarnTestSupport"],
@@ -132,5 +137,21 @@ let package = Package(
       name: "TarnToolTests",
       dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TarnFuzzTests",
+      dependencies: ["TarnFuzzTargets", "TarnTestSupport"],
+      path: "Tests/Fuzz/Tests",
+      swiftSettings: strict),
   ]
 )
+
+// libFuzzer brings the main function, so that only `.ci/fuzz` can link this.
+if Context.environment["TARN_FUZZ"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "TarnFuzz",
+      dependencies: ["TarnFuzzTargets"],
+      path: "Tests/Fuzz/Main",
+      swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"])]))
+}

@@ -22,19 +22,21 @@ struct TarnBenchmarks {
     TarnBenchmarks models            BERT-base, FNet-base and PoNet-base over n = 128 ... 16384, one and
                                      two threads: time and memory
     TarnBenchmarks models --model DIR   a checkpoint in place of them
+    TarnBenchmarks weights           products with weights in f32, bf16, f16 and int8; loading BERT-base,
+                                     or a checkpoint, in each: time and memory
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
     TarnBenchmarks all               everything
 
       --quick          small sizes: checks that everything runs, not how fast
       --layers N       layers of models with random weights instead of 12 (models, memory)
-      --model DIR      a checkpoint directory (models)
+      --model DIR      a checkpoint directory (models, weights)
       --lengths N,...  tokens of a text (models)
       --batch N,...    texts in one call, 1 without it (models)
       --blas [NAME=VALUE,...:]PATH   a library with cblas_sgemm or dnnl_sgemm; the variables are
                       set while it is loaded; may be repeated (matmul, rivals)
       --form FORM     ahead: weights packed ahead (without it); inside: A·B, packed inside the call;
                       transposed: A·Bᵀ, packed inside the call (rivals)
-      --threads N     threads, 1 without it (rivals); one number of threads only (models); on N as
+      --threads N     threads, 1 without it (rivals, loading); one number of threads only (models); on N as
                       well as on one, with the gain (kernels)
       --rounds N      interleaved repetitions: 9 without it (matmul, rivals, kernels), or 3 or 5
                       (models)
@@ -52,7 +54,8 @@ struct TarnBenchmarks {
   static let measurements: [String: [Measurement]] = [
     "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling],
     "attention": [.attention], "fusion": [.fusion], "models": [.models], "memory": [.memory],
-    "all": [.matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .memory],
+    "weights": [.weights],
+    "all": [.matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .memory, .weights],
   ]
 
   static func main() {
@@ -111,8 +114,10 @@ struct TarnBenchmarks {
       }
     }
     guard !measurements.isEmpty else { return usage("nothing to measure") }
-    if settings.modelDirectory != nil, !measurements.contains(.models) {
-      return usage("--model needs models")
+    if settings.modelDirectory != nil, !measurements.contains(.models),
+      !measurements.contains(.weights)
+    {
+      return usage("--model needs models or weights")
     }
     let output = BenchmarkOutput(line: { print($0) }, progress: { _ in })
     try runBenchmarks(measurements, settings, output: output)

@@ -131,6 +131,12 @@ private func statusBytes(_ key: String) -> Int? {
     .split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
 }
 
+/// The memory of this process that no file backs, in bytes; 0 where the system does not say.
+func privateBytes() -> Int {
+  trimHeap()
+  return statusBytes("RssAnon") ?? 0
+}
+
 /// Gives back what the C library keeps of memory that was freed.
 private func trimHeap() {
   #if canImport(Glibc)

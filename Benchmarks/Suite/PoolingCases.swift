@@ -4,15 +4,29 @@ import Tarn
 import TarnKernelInterface
 import TarnTestSupport
 
-/// Tokens of a segment.
-private let segmentLength = 25
+/// What all cases have in common: one sequence, its segments and heads.
+private struct PoolingInput {
+  let one: Ragged
+  /// Bytes of the sequence.
+  let pass: Int
+  /// Segments of 25 tokens.
+  let labels: [Int32]
+  let segments: Int
+  let heads: Int
+
+  init(rows n: Int, columns d: Int) throws {
+    one = try Ragged(lengths: [n])
+    pass = 4 * n * d
+    labels = (0..<n).map { Int32($0 / 25) }
+    segments = (n + 24) / 25
+    heads = d % 12 == 0 ? 12 : 2
+  }
+}
 
 func poolingCases(rows n: Int, columns d: Int, on execution: Execution) throws -> [KernelCase] {
-  let one = try Ragged(lengths: [n])
-  let pass = 4 * n * d
-  let labels = (0..<n).map { Int32($0 / segmentLength) }
-  let segments = (n + segmentLength - 1) / segmentLength
-  let heads = d % 12 == 0 ? 12 : 2
+  let input = try PoolingInput(rows: n, columns: d)
+  let (one, pass, heads) = (input.one, input.pass, input.heads)
+  let (labels, segments) = (input.labels, input.segments)
   return [
     KernelCase("masked-mean") {
       let x = try randomMatrix(n, d, seed: 3)
@@ -112,11 +126,9 @@ func poolingCases(rows n: Int, columns d: Int, on execution: Execution) throws -
 func poolingGradientCases(
   rows n: Int, columns d: Int, on execution: Execution
 ) throws -> [KernelCase] {
-  let one = try Ragged(lengths: [n])
-  let pass = 4 * n * d
-  let labels = (0..<n).map { Int32($0 / segmentLength) }
-  let segments = (n + segmentLength - 1) / segmentLength
-  let heads = d % 12 == 0 ? 12 : 2
+  let input = try PoolingInput(rows: n, columns: d)
+  let (one, pass, heads) = (input.one, input.pass, input.heads)
+  let (labels, segments) = (input.labels, input.segments)
   return [
     KernelCase("segment-max-tokens") {
       let x = try randomMatrix(n, d, seed: 24)

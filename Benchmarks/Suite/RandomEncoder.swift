@@ -179,21 +179,17 @@ struct RandomEncoder {
   /// The model on so many threads; nil: as many as the library takes.
   func model(_ threads: Int?, _ settings: BenchmarkSettings) throws -> TimedModel {
     var options = ModelOptions(instructionSet: settings.modelInstructionSet, threads: threads)
-    let weights = WeightScope(file)
     switch kind {
     case .bert:
-      var c = BERTConfiguration()
-      (c.encoder, c.heads) = (configuration, heads)
       return TimedModel(
-        try BERTModel(
-          weights: weights, configuration: c, directory: "random weights", options: options),
-        kind, configuration, name: name, heads: heads)
+        try bert(options), kind, configuration, name: name, heads: heads)
     case .fNet:
       var c = FNetConfiguration()
       c.encoder = configuration
       return TimedModel(
         try FNetModel(
-          weights: weights, configuration: c, directory: "random weights", options: options),
+          weights: WeightScope(file), configuration: c, directory: "random weights",
+          options: options),
         kind, configuration, name: name, heads: heads)
     case .funnel:
       return TimedModel(
@@ -206,6 +202,17 @@ struct RandomEncoder {
       return TimedModel(
         try poNet(options), kind, configuration, name: name, heads: heads)
     }
+  }
+
+  /// Numbers that the weights have.
+  var elementCount: Int { file.tensors.reduce(0) { $0 + $1.elementCount } }
+
+  /// The model as BERT, which it must be.
+  func bert(_ options: ModelOptions) throws -> BERTModel {
+    var c = BERTConfiguration()
+    (c.encoder, c.heads) = (configuration, heads)
+    return try BERTModel(
+      weights: WeightScope(file), configuration: c, directory: "random weights", options: options)
   }
 
   /// The model as PoNet, which it must be.

@@ -20,6 +20,8 @@ package enum Measurement: String, CaseIterable, Sendable {
   case models
   /// PoNet-base: peak memory over the length.
   case memory
+  /// Weights of fewer bits: products, loading, memory of a loaded model.
+  case weights
 }
 
 /// How the right operand of a product comes.
@@ -46,11 +48,11 @@ package struct BenchmarkSettings: Sendable {
   package var libraries: [String] = []
   /// How weights come to products against other libraries.
   package var form = ProductForm.ahead
-  /// Threads of products against other libraries.
+  /// Threads of products against other libraries, and of loading.
   package var threads = 1
   /// Threads of models, each count by itself.
   package var modelThreads = [1]
-  /// A checkpoint directory to time in place of models with random weights.
+  /// A checkpoint directory to time or load in place of models with random weights.
   package var modelDirectory: String?
   /// Tokens of the texts that models read; nil: 128, 256 … 16384.
   package var lengths: [Int]?
@@ -198,4 +200,5 @@ private func measure(
   if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }
   if measurements.contains(.models) { results.rows += try benchmarkModels(settings, output) }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
+  if measurements.contains(.weights) { results.rows += try benchmarkWeights(settings, output) }
 }

@@ -45,6 +45,35 @@ public struct Matrix: Sendable {
     offset = 0
   }
 
+  /// A matrix of one row whose elements are not set.
+  ///
+  /// - Throws: as ``init(rows:columns:)``.
+  init(uninitializedRow columns: Int) throws(TarnError) {
+    let count = try Matrix.checkedCount(1, columns)
+    rows = 1
+    self.columns = columns
+    rowStride = columns
+    storage = Storage(uninitialized: count)
+    offset = 0
+  }
+
+  /// The elements of matrices of one row, one after another, as one row.
+  ///
+  /// - Throws: as ``init(rows:columns:)``.
+  init(joiningRows parts: [Matrix]) throws(TarnError) {
+    try self.init(uninitializedRow: parts.reduce(0) { $0 + $1.columns })
+    withMutableView { target in
+      var start = 0
+      for part in parts {
+        part.withView { part in
+          // SAFETY: the row has room for all parts.
+          unsafe (target.base + start).update(from: part.base, count: part.columns)
+        }
+        start += part.columns
+      }
+    }
+  }
+
   /// A matrix of one row.
   public init(_ row: [Float]) {
     rows = 1
@@ -174,18 +203,23 @@ public struct Matrix: Sendable {
 @safe private final class Storage: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
   let count: Int
+  /// Whether the memory is from ``LargePages``, which holds zeros.
+  private let isMapped: Bool
 
-  private init(uninitialized count: Int) {
+  init(uninitialized count: Int) {
     self.count = count
-    // SAFETY: the caller initialises all elements before the object is used.
-    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(4, count * 4), alignment: 64)
-      .bindMemory(to: Float.self, capacity: count)
+    let byteCount = max(4, count * 4)
+    let mapped = LargePages.areWorth(byteCount) ? unsafe LargePages.allocate(byteCount) : nil
+    isMapped = unsafe mapped != nil
+    let memory = unsafe mapped ?? .allocate(byteCount: byteCount, alignment: 64)
+    // SAFETY: the caller sets all elements before it reads one.
+    unsafe base = memory.bindMemory(to: Float.self, capacity: count)
   }
 
   convenience init(zeros count: Int) {
     self.init(uninitialized: count)
     // SAFETY: room for count elements was allocated.
-    unsafe base.initialize(repeating: 0, count: count)
+    if !isMapped { unsafe base.initialize(repeating: 0, count: count) }
   }
 
   convenience init(_ elements: [Float]) {
@@ -206,7 +240,11 @@ public struct Matrix: Sendable {
 
   deinit {
     // SAFETY: allocated in init; Float needs no deinitialisation.
-    unsafe base.deallocate()
+    if isMapped {
+      unsafe LargePages.deallocate(base, max(4, count * 4))
+    } else {
+      unsafe base.deallocate()
+    }
   }
 }
 

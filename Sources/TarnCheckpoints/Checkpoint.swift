@@ -30,7 +30,8 @@ public struct Checkpoint: Sendable {
   ///   ``weights(in:loading:)`` throws.
   public init(directory: String, loading: Loading = .mapped) throws(CheckpointError) {
     self.directory = directory
-    configuration = try ConfigurationFile(path: Self.base(directory) + "config.json")
+    configuration = try ConfigurationFile(
+      path: Self.base(directory) + "config.json", limits: loading.limits)
     weights = try Self.weights(in: directory, loading: loading)
   }
 

@@ -9,32 +9,31 @@ public struct ConfigurationFile: Sendable {
   /// The whole configuration.
   public let root: JSONObject
 
-  /// Largest file that is read; published ones have a few kilobytes.
-  public static let largestByteCount = 16 << 20
-
   /// Most labels that ``labels(default:)`` returns.
   public static let mostLabels = 1 << 16
 
   /// Reads a file.
   ///
-  /// - Parameter path: a JSON file that holds an object.
+  /// - Parameters:
+  ///   - path: a JSON file that holds an object.
+  ///   - limits: of which ``FileLimits/configurationBytes`` matters.
   /// - Throws: ``CheckpointError``.
-  public init(path: String) throws(CheckpointError) {
-    try self.init(Self.value(path: path), named: fileName(path))
+  public init(path: String, limits: FileLimits = FileLimits()) throws(CheckpointError) {
+    try self.init(Self.value(path: path, limits: limits), named: fileName(path))
   }
 
   /// The JSON value in a file, of any kind.
   ///
-  /// - Parameter path: a JSON file of at most ``largestByteCount`` bytes.
+  /// - Parameters:
+  ///   - path: a JSON file.
+  ///   - limits: of which ``FileLimits/configurationBytes`` matters.
   /// - Returns: the value.
   /// - Throws: ``CheckpointError``.
-  public static func value(path: String) throws(CheckpointError) -> JSONValue {
-    let file = try OpenFile.open(path)
-    guard file.byteCount <= Self.largestByteCount else {
-      throw .fileTooLarge(
-        path: path, bytes: file.byteCount, limit: Self.largestByteCount)
-    }
-    return try value(file.bytes(in: 0..<file.byteCount), named: fileName(path))
+  public static func value(
+    path: String, limits: FileLimits = FileLimits()
+  ) throws(CheckpointError) -> JSONValue {
+    let bytes = try OpenFile.open(path).bytes(atMost: limits.configurationBytes)
+    return try value(bytes, named: fileName(path))
   }
 
   private static func value(
@@ -54,9 +53,6 @@ public struct ConfigurationFile: Sendable {
   ///   - name: stands for the file in messages.
   /// - Throws: ``CheckpointError``.
   public init(bytes: [UInt8], named name: String = "config.json") throws(CheckpointError) {
-    guard bytes.count <= Self.largestByteCount else {
-      throw .fileTooLarge(path: name, bytes: bytes.count, limit: Self.largestByteCount)
-    }
     try self.init(Self.value(bytes, named: name), named: name)
   }
 

@@ -3,14 +3,20 @@
 /// Weights reordered for matmul: `depth × columns` in strips of sixteen columns.
 ///
 /// Strip `s` holds columns `16·s …`, row after row, and starts at `16·s·depth`; columns past the end
-/// are zero. Three strips are a panel, the unit in which work is divided. One format serves all
-/// instruction sets: whatever the register tile, it reads whole cache lines one after another.
+/// are zero. Three strips are a panel, the unit in which work is divided. One order serves all
+/// instruction sets and formats: whatever the register tile, it reads whole cache lines one after
+/// another.
 ///
 /// ## Safety
-/// `base` must be readable for ``elementCount(depth:columns:)`` elements while the view is used.
+/// While the view is used, `base` must be readable for ``elementCount(depth:columns:)`` elements of the
+/// format, `scales` for as many as the columns, rounded up to a multiple of sixteen.
 public struct PackedView: @unchecked Sendable {
-  /// The first element of strip 0.
-  public var base: UnsafePointer<Float>
+  /// The first element of strip 0; any alignment.
+  public var base: UnsafeRawPointer
+  /// How elements are held.
+  public var format: WeightFormat
+  /// What the sums of each column are multiplied by, or nil.
+  public var scales: UnsafePointer<Float>?
   /// Rows of the matrix before packing: the length of the sums.
   public var depth: Int
   /// Columns of the matrix before packing, without the zeros that fill up the last strip.
@@ -18,8 +24,13 @@ public struct PackedView: @unchecked Sendable {
 
   /// A view of packed weights that the caller owns; nothing is copied or checked.
   @inlinable @inline(__always)
-  public init(_ base: UnsafePointer<Float>, depth: Int, columns: Int) {
+  public init(
+    _ base: UnsafeRawPointer, format: WeightFormat = .float32, scales: UnsafePointer<Float>? = nil,
+    depth: Int, columns: Int
+  ) {
     self.base = base
+    self.format = format
+    self.scales = scales
     self.depth = depth
     self.columns = columns
   }
@@ -83,7 +94,11 @@ public enum Blocking {
   @inlinable @inline(__always)
   public static var rows: Int { 240 }
 
-  /// Elements of workspace that one call of a matmul kernel needs.
+  /// Elements of workspace that one call of a matmul kernel needs if B is held as Float.
   @inlinable @inline(__always)
   public static var matmulWorkspace: Int { 8 &* 48 }
+
+  /// Elements that it needs for B in another format: also room for a k-block of a panel.
+  @inlinable @inline(__always)
+  public static var wideningWorkspace: Int { matmulWorkspace &+ depth &* PackedView.panelWidth }
 }

@@ -44,10 +44,40 @@ extension SIMD16<Float> {
     self = v
   }
 
+  /// The first `count` (0…16) lanes, the others `fill`.
+  @inline(__always)
+  func kept(_ count: Int, fill: Float = 0) -> Lanes {
+    let lane = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+    return Lanes(repeating: fill).replacing(
+      with: self, where: lane .< SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: count)))
+  }
+
   /// Stores the sixteen lanes, any alignment.
   @inline(__always)
   func store(_ p: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Lanes.self)
+  }
+
+  /// Sixteen numbers in half precision from `p`, any alignment, exactly.
+  @inline(__always)
+  init(float16 p: UnsafeRawPointer) {
+    let halves = p.loadUnaligned(as: SIMD16<UInt16>.self)
+    #if (TARN_FMA && !os(macOS)) || arch(arm64)
+      var x = Lanes()
+      for i in 0..<16 { x[i] = Float(Float16(bitPattern: UInt16(littleEndian: halves[i]))) }
+      self = x
+    #else
+      var bits = SIMD16<Int32>()
+      for i in 0..<16 { bits[i] = Int32(UInt16(littleEndian: halves[i])) }
+      // Exponent and mantissa in place, times 2¹¹²: exact, and denormal numbers become normal. What
+      // was all ones in the exponent gets all ones again.
+      let magnitude = bits & 0x7FFF
+      let scaled = unsafeBitCast(magnitude &<< 13, to: Lanes.self) * 0x1p112
+      let special = (0x7BFF &- magnitude) &>> 31 & 0x7F80_0000
+      self = unsafeBitCast(
+        unsafeBitCast(scaled, to: SIMD16<Int32>.self) | special | (bits & 0x8000) &<< 16,
+        to: Lanes.self)
+    #endif
   }
 
   /// Stores the lanes at `p`, any alignment, rounded to half precision, if the target has an instruction

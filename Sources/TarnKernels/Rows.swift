@@ -170,10 +170,7 @@ func sumsOfVectors(
     } else {
       let rest = count &- i
       terms = tail(i, rest)
-      for lane in rest..<16 {
-        terms.0[lane] = 0
-        terms.1[lane] = 0
-      }
+      terms = (terms.0.kept(rest), terms.1.kept(rest))
     }
     switch accumulator {
     case 0: add(&s0, &t0, terms)
@@ -227,8 +224,7 @@ func addVectors(
       term = vector(i)
     } else {
       let rest = count &- i
-      term = tail(i, rest)
-      for lane in rest..<16 { term[lane] = 0 }
+      term = tail(i, rest).kept(rest)
     }
     switch accumulator {
     case 0: sums.0 += term

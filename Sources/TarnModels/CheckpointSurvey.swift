@@ -31,7 +31,7 @@ public struct CheckpointSurvey: Sendable {
     files = try checkpoint { () throws(CheckpointError) in
       try Checkpoint(directory: directory, loading: options.loading)
     }
-    modelType = try LoadedModel.typeName(files, options)
+    modelType = try LoadedModel.typeName(files.configuration, options)
     let use = TensorUse(isSurvey: true)
     if LoadedModel.typeNames.contains(modelType) {
       heads =

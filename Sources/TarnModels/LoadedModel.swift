@@ -1,7 +1,7 @@
 // Which model a directory holds.
 
 public import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 
 /// A model of any type that this library implements, chosen by its config.json.
 public enum LoadedModel: Sendable {
@@ -33,7 +33,8 @@ public enum LoadedModel: Sendable {
       try Checkpoint(directory: directory, loading: options.loading)
     }
     try self.init(
-      files, type: LoadedModel.typeName(files, options), weights: WeightScope(files.weights),
+      files, type: LoadedModel.typeName(files.configuration, options),
+      weights: WeightScope(files.weights),
       options: options)
   }
 
@@ -68,7 +69,7 @@ public enum LoadedModel: Sendable {
       self = .longRangeArena(model)
     default:
       throw .unknownModelType(
-        directory: files.directory, found: "\"\(type)\"", expected: LoadedModel.typeNames)
+        directory: files.directory, found: quoted(type), expected: LoadedModel.typeNames)
     }
   }
 
@@ -76,12 +77,11 @@ public enum LoadedModel: Sendable {
   /// file calls itself.
   ///
   /// The first release of PoNet calls itself `bert`, so `architectures` decides before `model_type`.
-  static func typeName(
-    _ files: Checkpoint, _ options: ModelOptions
+  package static func typeName(
+    _ configuration: ConfigurationFile, _ options: ModelOptions
   ) throws(ModelError) -> String {
     if let type = options.modelType { return type }
     return try checkpoint { () throws(CheckpointError) in
-      let configuration = files.configuration
       let type = try configuration.string("model_type", default: "absent")
       let architectures = try configuration.strings("architectures", default: [])
       if type == "ponet" || architectures.contains(where: { $0.hasPrefix("PoNet") }) {
@@ -156,9 +156,9 @@ extension Checkpoint {
     self = try checkpoint { () throws(CheckpointError) in
       try Checkpoint(directory: directory, loading: options.loading)
     }
-    let type = try LoadedModel.typeName(self, options)
+    let type = try LoadedModel.typeName(configuration, options)
     guard type == expected else {
-      throw .unknownModelType(directory: directory, found: "\"\(type)\"", expected: [expected])
+      throw .unknownModelType(directory: directory, found: quoted(type), expected: [expected])
     }
   }
 }

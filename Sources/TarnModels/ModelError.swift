@@ -10,6 +10,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case checkpoint(CheckpointError)
   /// A text cannot be tokenized.
   case text(TextError)
+  /// A tensor cannot be held in the format that ``ModelOptions/weights`` asks for.
+  case unusableWeights(file: String, tensor: String, error: TarnError)
   /// An operator rejected its arguments or the machine's settings are wrong.
   case operation(TarnError)
   /// A model type that this version does not implement.
@@ -46,6 +48,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .checkpoint(let error): error.description
     case .text(let error): error.description
+    case .unusableWeights(let file, let tensor, let error):
+      "\(file): tensor \"\(tensor)\": \(error)"
     case .operation(let error): error.description
     case .unknownModelType(let directory, let found, let expected):
       "\(directory)/config.json: model type \(found) is not supported, expected "

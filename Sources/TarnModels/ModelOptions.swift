@@ -2,11 +2,16 @@
 
 public import Tarn
 public import TarnCheckpoints
+public import TarnKernelInterface
 
 /// Options that every model takes.
 public struct ModelOptions: Sendable {
   /// Nil: TARN_ISA if it is set, else the fastest available.
   public var instructionSet: InstructionSet?
+  /// How the matrices of linear layers and the tables of embeddings are held, whatever is stored.
+  ///
+  /// Vectors (biases, gains) are Float. Docs: Weights.
+  public var weights: WeightFormat
   /// At most this many threads for one call; nil: TARN_NUM_THREADS if it is set, else all cores.
   public var threads: Int?
   /// Positions that are allowed; nil: the stored table's rows.
@@ -17,14 +22,15 @@ public struct ModelOptions: Sendable {
   /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
   /// `architectures`.
   public var modelType: String?
-  /// Whether weights are read through a mapping or into memory.
+  /// Whether weights are read through a mapping or into memory, and what files may ask for.
   public var loading: Loading
 
   /// Options; see the properties.
   public init(
-    instructionSet: InstructionSet? = nil, threads: Int? = nil, maxPositions: Int? = nil,
-    modelType: String? = nil, loading: Loading = .mapped
+    weights: WeightFormat = .float32, instructionSet: InstructionSet? = nil, threads: Int? = nil,
+    maxPositions: Int? = nil, modelType: String? = nil, loading: Loading = .mapped
   ) {
+    self.weights = weights
     self.instructionSet = instructionSet
     self.threads = threads
     self.maxPositions = maxPositions

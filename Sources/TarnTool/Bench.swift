@@ -12,7 +12,7 @@ enum Bench {
       "tarn bench models --model DIR --lengths 128,512 --batch 1,32",
       "tarn bench all --json rows.json --svg bench.svg",
     ],
-    operands: "[matmul|pooling|rows|attention|models|all]",
+    operands: "[matmul|pooling|rows|attention|weights|models|all]",
     details: """
       Prints, for each operation, shape and variant, the median and the best time, nanoseconds for an
       element, GB/s and GFLOP/s, the bound that applies and the share of it that is reached: `copy`
@@ -24,6 +24,8 @@ enum Bench {
         pooling    means, maxima, windows, top-k, Fourier transforms, global aggregation
         attention  softmax attention of 12 heads of 64, and its other forms
         matmul     products with packed weights; --blas adds a library's GFLOP/s and the ratio to it
+        weights    products with weights in f32, bf16, f16 and int8, in turn; loading BERT-base with
+                   each: time and memory
         models     BERT-base, FNet-base and PoNet-base with random weights, or a checkpoint: time and
                    memory for the hidden states of texts of growing length, where PoNet passes BERT
         all        all of these; so does no word at all
@@ -51,7 +53,8 @@ enum Bench {
 
   private static let measurements: [String: [Measurement]] = [
     "rows": [.rows], "pooling": [.pooling], "attention": [.attention], "matmul": [.matmul],
-    "models": [.models], "all": [.rows, .pooling, .attention, .matmul, .models],
+    "weights": [.weights], "models": [.models],
+    "all": [.rows, .pooling, .attention, .matmul, .weights, .models],
   ]
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
@@ -60,7 +63,8 @@ enum Bench {
     }
     let name = arguments.operands.first ?? "all"
     guard let measured = measurements[name] else {
-      throw .usage("found \"\(name)\", expected matmul, pooling, rows, attention, models or all")
+      throw .usage(
+        "found \"\(name)\", expected matmul, pooling, rows, attention, weights, models or all")
     }
     for option in ["--filter", "--json", "--svg", "--blas", "--model"]
     where arguments.values[option] == "" {

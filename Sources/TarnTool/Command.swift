@@ -36,7 +36,7 @@ extension Option {
     Option("--threads", "N", "at most N threads (TARN_NUM_THREADS)"),
     Option(
       "--isa", "NAME", "instruction set: baseline, avx2, avx512 or neon (TARN_ISA)"),
-    Option("--weights", "TYPE", "how weights are held: f32"),
+    Option("--weights", "TYPE", "how a model's weights are held: f32, bf16, f16 or int8"),
     Option("--no-mmap", "read weights into memory instead of mapping the file"),
     Option("--help", "this text"),
   ]

@@ -2,6 +2,7 @@
 
 import Tarn
 import TarnCheckpoints
+import TarnKernelInterface
 import TarnModels
 
 extension ModelOptions {
@@ -21,11 +22,11 @@ extension ModelOptions {
         throw .usage(error.description)
       }
     }
-    if let weights = arguments.values["--weights"], weights != "f32" {
-      guard ["bf16", "f16", "int8"].contains(weights) else {
-        throw .usage("option --weights: found \"\(weights)\", expected f32, bf16, f16 or int8")
+    if let name = arguments.values["--weights"] {
+      guard let format = ModelOptions.weightFormats[name] else {
+        throw .usage("option --weights: found \"\(name)\", expected f32, bf16, f16 or int8")
       }
-      throw .failed("option --weights: \(weights) is not supported yet, expected f32")
+      weights = format
     }
     // A count that is positive but beyond the library's limit is wrong usage as well.
     if let threads {
@@ -34,6 +35,13 @@ extension ModelOptions {
       }
     }
   }
+}
+
+extension ModelOptions {
+  /// What `--weights` takes.
+  fileprivate static let weightFormats: [String: WeightFormat] = [
+    "f32": .float32, "bf16": .bfloat16, "f16": .float16, "int8": .int8,
+  ]
 }
 
 extension Arguments {

@@ -191,7 +191,7 @@ import Testing
 
   @Test func largeFilesAreNotRead() throws {
     let directory = try TemporaryDirectory()
-    let limit = ConfigurationFile.largestByteCount
+    let limit = FileLimits().configurationBytes
     let path = try directory.write("config.json", zeros(limit + 1))
     #expect(throws: CheckpointError.fileTooLarge(path: path, bytes: limit + 1, limit: limit)) {
       try ConfigurationFile(path: path)

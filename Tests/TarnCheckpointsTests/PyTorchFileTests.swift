@@ -419,7 +419,7 @@ func elements(of tensor: TensorInfo, in file: any TensorFile) -> [UInt8] {
       var pickle = PickleWriter()
       pickle.op(.long1, [UInt8(digits.count)] + digits)
       pickle.op(.stop)
-      var machine = PickleMachine(pickle.bytes, memoryLimit: 1 << 20)
+      var machine = PickleMachine(pickle.bytes, fileByteCount: 0, FileLimits())
       guard case .integer(let found) = try machine.run() else {
         Issue.record("\(digits) is no integer")
         continue
@@ -440,6 +440,14 @@ func elements(of tensor: TensorInfo, in file: any TensorFile) -> [UInt8] {
       #expect(try openTensorFile(path: fixturePath(fixture.expected)).format == "safetensors")
     }
     let directory = try TemporaryDirectory()
+    // Whatever the length of its header, whose first byte may be that of a pickle.
+    for padding in 0..<512 {
+      var writer = SafetensorsWriter(metadata: ["x": String(repeating: "x", count: padding)])
+      try writer.append("w", shape: [1], floats: [1])
+      let path = directory.path + "/\(padding).safetensors"
+      try writer.write(to: path)
+      #expect(try openTensorFile(path: path).format == "safetensors", "\(padding)")
+    }
     let path = try directory.write("x.bin", Array("no weights".utf8))
     #expect(throws: CheckpointError.self) { try openTensorFile(path: path) }
     #expect(throws: CheckpointError.isDirectory(path: directory.path)) {

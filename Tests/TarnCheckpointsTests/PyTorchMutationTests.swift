@@ -65,7 +65,7 @@ import Testing
   @Test(arguments: ["ponet/weights_zip/pytorch_model.bin"])
   func mutatedPickleEndsInAValueOrAnError(fixture: String) throws {
     let original = try MappedFile(path: fixturePath(fixture), loading: .read)
-    let directory = try ZipDirectory(original, named: fixture)
+    let directory = try ZipDirectory(original, named: fixture, FileLimits())
     let pickle = try directory.contents(
       of: #require(directory.entry("data.pkl".utf8)), original)
     let storages = try (0..<55).map { number in

@@ -67,19 +67,7 @@ import Testing
     let fixture = fixturePath("ponet/cls_sentences")
     let source = try SafetensorsFile(path: fixture + "/model.safetensors")
     let directory = try TemporaryDirectory()
-    var map = JSONObject()
-    for number in 0..<3 {
-      var writer = SafetensorsWriter()
-      for (position, tensor) in source.tensors.enumerated() where position % 3 == number {
-        try writer.append(
-          tensor.name, elementType: tensor.elementType, shape: tensor.shape,
-          bytes: elements(of: tensor, in: source))
-        map[tensor.name.text] = .string("model-\(number).safetensors")
-      }
-      try writer.write(to: directory.path + "/model-\(number).safetensors")
-    }
-    let index = JSONValue.object(["weight_map": .object(map)]).encoded()
-    _ = try directory.write("model.safetensors.index.json", Array(index.utf8))
+    try writeShards(of: source, count: 3, to: directory)
     try directory.copy("config.json", from: fixture)
     let file = try Checkpoint(directory: directory.path).weights
     #expect(file.tensors.count == source.tensors.count)
@@ -207,12 +195,17 @@ import Testing
   }
 
   @Test func numbersOfTensorsAndShardsAreLimited() throws {
-    let shards = (0...ShardLimits.shards).map { "\"\($0)\":\"\($0)\"" }.joined(separator: ",")
-    #expect(throws: ShardProblem.tooManyShards) { try ShardIndex(Array(Self.index(shards).utf8)) }
+    let limits = FileLimits()
+    let shards = (0...limits.shards).map { "\"\($0)\":\"\($0)\"" }.joined(separator: ",")
+    #expect(throws: ShardProblem.tooManyShards(limit: limits.shards)) {
+      try ShardIndex(Array(Self.index(shards).utf8), limits)
+    }
     var tensors = Array("{\"weight_map\":{\"x\":\"1\"".utf8)
-    for number in 0..<ShardLimits.tensors { tensors += Array(",\"\(number)\":\"1\"".utf8) }
+    for number in 0..<limits.tensors { tensors += Array(",\"\(number)\":\"1\"".utf8) }
     tensors += Array("}}".utf8)
-    #expect(throws: ShardProblem.tooManyTensors) { try ShardIndex(tensors) }
+    #expect(throws: ShardProblem.tooManyTensors(limit: limits.tensors)) {
+      try ShardIndex(tensors, limits)
+    }
   }
 
   @Test func mutatedIndexEndsInAValueOrAnError() throws {
@@ -230,7 +223,7 @@ import Testing
         }
       }
       do {
-        let index = try ShardIndex(bytes)
+        let index = try ShardIndex(bytes, FileLimits())
         #expect(!index.tensors.isEmpty && index.shards.allSatisfy { !$0.contains("/") })
       } catch {
         refused += 1

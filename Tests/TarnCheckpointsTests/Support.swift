@@ -1,6 +1,7 @@
 import Foundation
 import TarnCheckpoints
 import TarnTestSupport
+import Testing
 
 /// A safetensors file from the text of its header and its data.
 func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] {
@@ -26,6 +27,50 @@ func problem(_ bytes: [UInt8]) -> CheckpointError? {
     return error
   }
 }
+
+/// A file that breaks one rule, with the problem that names the rule.
+struct HostileFile<Problem: Sendable>: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let bytes: [UInt8]
+  let problem: Problem
+
+  init(_ name: String, _ bytes: [UInt8], _ problem: Problem) {
+    testDescription = name
+    self.bytes = bytes
+    self.problem = problem
+  }
+
+  /// Expects the same error from memory and from disk, in time, in a sentence of one line.
+  ///
+  /// - Parameters:
+  ///   - error: the error.
+  ///   - name: the name of the file.
+  ///   - read: opens bytes under that name.
+  ///   - open: opens a path.
+  /// - Throws: what the system says of a file that cannot be written.
+  func expectRefusal(
+    _ error: CheckpointError, named name: String,
+    _ read: ([UInt8]) throws(CheckpointError) -> any TensorFile,
+    _ open: (String, Loading) throws(CheckpointError) -> any TensorFile
+  ) throws {
+    let elapsed = ContinuousClock().measure {
+      #expect(throws: error) { try read(bytes) }
+    }
+    #expect(elapsed < .seconds(1) * slowdown)
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(name, bytes)
+    for loading in [Loading.mapped, .read] {
+      #expect(throws: error) { try open(path, loading) }
+    }
+    let sentence = error.description
+    #expect(sentence.hasPrefix("\(name): "))
+    #expect((20..<500).contains(sentence.utf8.count))
+    #expect(!sentence.unicodeScalars.contains { $0.value < 0x20 })
+  }
+}
+
+/// Sanitizers, whose runs ask for few sizes, take several times as long.
+let slowdown = CheckSize.requested == .quick ? 10 : 1
 
 /// SplitMix64: a run is repeated by its seed alone.
 struct SeededGenerator: RandomNumberGenerator {

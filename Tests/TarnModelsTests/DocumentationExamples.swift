@@ -46,6 +46,15 @@ private let directory =
     #expect(model.model.maxPositions == 8192)
   }
 
+  @Test func weightsOfFewerBits() throws {
+    let options = ModelOptions(weights: .bfloat16, threads: 4, maxPositions: 4096)
+    let model = try PoNetClassifier(directory: directory, options: options)
+    let answer = try model.classify(["One sentence. Another one."])[0]
+    // These weights are stored in bfloat16, which is kept exactly.
+    let stored = try PoNetClassifier(directory: directory)
+    #expect(try answer.logits == stored.classify(["One sentence. Another one."])[0].logits)
+  }
+
   @Test func aVectorForEachText() throws {
     let encoder = try SentenceEncoder(directory: directory)
     let vectors = try encoder.embed(["That is a happy person.", "A happy person, that."])
@@ -116,6 +125,13 @@ private let directory =
 
   @Test func weightsReadIntoMemory() throws {
     let options = ModelOptions(loading: .read)
+    _ = try PoNetModel(directory: directory, options: options)
+  }
+
+  @Test func filesWithinLimits() throws {
+    var limits = FileLimits()
+    limits.tensors = 4096
+    let options = ModelOptions(loading: .read.limited(by: limits))
     _ = try PoNetModel(directory: directory, options: options)
   }
 

@@ -195,7 +195,8 @@ private let ids = [[2, 5, 6, 9, 3], [2, 3], [2, 70, 6, 6, 5, 12, 13, 3], [2, 5, 
     try SentenceEncoder(directory: folder.path).encode("A b").document.encoding.ids
       == [2, 1, 6, 3])
   let wrong: [(String, String, String)] = [
-    ("Unigram", "", "a tokenizer.json of type Unigram"),
+    ("Unigram", "", #"a tokenizer.json of type "Unigram""#),
+    (#"a\u001b[2J"#, "", #"a tokenizer.json of type "a\u{1b}[2J""#),
     ("WordPiece", #""[UNK]": 0, "a": 2"#, "without a gap"),
     ("WordPiece", #""[UNK]": 0, "a": 0"#, "without a gap"),
     ("WordPiece", #""[UNK]": 0, "a\nb": 1"#, "of one line"),

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// A directory that is removed when the object goes.
-package final class TemporaryDirectory {
+package final class TemporaryDirectory: Sendable {
   /// Its path.
   package let path: String
 

@@ -497,10 +497,33 @@ private func aggregation(
         plan, 0..<2, global: v, maxima: Matrix([4, 5]), output: wide, local: local, into: &apart,
         on: execution)
     }
+  }
+
+  @Test func weightsThatCannotBePackedAreRejected() throws {
+    let execution = try Execution(threads: 2)
     #expect(throws: shape("PackedMatrix", "depth", [3], [2])) {
       try PackedMatrix(joining: [
         PackedMatrix(matrix(2, 4), on: execution), PackedMatrix(matrix(3, 4), on: execution),
       ])
+    }
+    #expect(throws: value("PackedMatrix", "format", "int8", "bfloat16 as the first part's")) {
+      try PackedMatrix(joining: [
+        PackedMatrix(matrix(2, 4), as: .bfloat16, on: execution),
+        PackedMatrix(matrix(2, 4), as: .int8, on: execution),
+      ])
+    }
+    for bad in [Float.nan, .infinity, -.infinity] {
+      var weights = try matrix(70, 90)
+      weights[3, 60] = bad
+      func error(_ column: Int) -> TarnError {
+        value(
+          "PackedMatrix", "column \(column)", "a column with NaN or ∞",
+          "finite weights for eight bits")
+      }
+      #expect(throws: error(60)) { try PackedMatrix(weights, as: .int8, on: execution) }
+      #expect(throws: error(3)) {
+        try PackedMatrix(transposing: weights, as: .int8, on: execution)
+      }
     }
   }
 

@@ -49,15 +49,52 @@ struct VocabularyTests {
     }
   }
 
-  @Test func badFilesAreTypedErrors() throws {
-    #expect(throws: TextError.emptyVocabulary(file: "v.txt")) { try vocabulary("") }
-    #expect(throws: TextError.invalidVocabularyUTF8(file: "v.txt", line: 2)) {
-      try Vocabulary(bytes: [97, 10, 0xC3, 10], file: "v.txt")
+  /// Files that break one rule each; the line is that of the first byte that is wrong.
+  static let hostile: [(name: String, bytes: [UInt8], error: TextError)] = [
+    ("no byte", [], .emptyVocabulary(file: "v.txt")),
+    ("a continuation alone", [0x80], .invalidVocabularyUTF8(file: "v.txt", line: 1)),
+    ("a lead alone", [97, 10, 0xC3, 10], .invalidVocabularyUTF8(file: "v.txt", line: 2)),
+    ("a lead at the end", [97, 10, 98, 0xE4], .invalidVocabularyUTF8(file: "v.txt", line: 2)),
+    (
+      "a scalar over a line feed", [0xE4, 10, 0xB8], .invalidVocabularyUTF8(file: "v.txt", line: 1)
+    ),
+    ("an overlong slash", [0xC0, 0xAF], .invalidVocabularyUTF8(file: "v.txt", line: 1)),
+    ("an overlong zero", [0xE0, 0x80, 0x80], .invalidVocabularyUTF8(file: "v.txt", line: 1)),
+    ("a surrogate", [10, 0xED, 0xA0, 0x80], .invalidVocabularyUTF8(file: "v.txt", line: 2)),
+    (
+      "a scalar above U+10FFFF", [0xF4, 0x90, 0x80, 0x80],
+      .invalidVocabularyUTF8(file: "v.txt", line: 1)
+    ),
+    ("a byte of five", [0xF8, 0x88], .invalidVocabularyUTF8(file: "v.txt", line: 1)),
+    ("UTF-16", [0xFF, 0xFE, 97, 0], .invalidVocabularyUTF8(file: "v.txt", line: 1)),
+    (
+      "an archive", [0x50, 0x4B, 3, 4, 10, 0xFF], .invalidVocabularyUTF8(file: "v.txt", line: 2)
+    ),
+    (
+      "one byte more than the limit", [UInt8](repeating: 97, count: PieceTrie.maximumBytes + 1),
+      .vocabularyTooLarge(file: "v.txt", limit: PieceTrie.maximumBytes)
+    ),
+    (
+      "line feeds beyond the limit", [UInt8](repeating: 10, count: PieceTrie.maximumBytes + 1),
+      .vocabularyTooLarge(file: "v.txt", limit: PieceTrie.maximumBytes)
+    ),
+  ]
+
+  @Test(arguments: hostile.indices)
+  func hostileFileGivesItsNamedError(place: Int) {
+    let (name, bytes, error) = Self.hostile[place]
+    let elapsed = ContinuousClock().measure {
+      #expect(throws: error, "\(name)") { try Vocabulary(bytes: bytes, file: "v.txt") }
     }
-    let limit = PieceTrie.maximumBytes
-    #expect(throws: TextError.vocabularyTooLarge(file: "v.txt", limit: limit)) {
-      try Vocabulary(bytes: [UInt8](repeating: 10, count: limit + 1), file: "v.txt")
-    }
+    #expect(elapsed < .seconds(1), "\(name)")
+  }
+
+  /// As many nodes as a tree can have, and one line after another.
+  @Test(arguments: [UInt8(97), 10])
+  func theLongestFileIsRead(byte: UInt8) throws {
+    let bytes = [UInt8](repeating: byte, count: PieceTrie.maximumBytes)
+    let vocabulary = try Vocabulary(bytes: bytes)
+    #expect(vocabulary.count == (byte == 10 ? bytes.count : 1))
   }
 
   @Test func unreadableFilesAreTypedErrorsThatNameThePath() {

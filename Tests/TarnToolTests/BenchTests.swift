@@ -14,7 +14,7 @@ struct BenchTests {
   @Test(arguments: [
     (
       ["bench", "nope"],
-      "found \"nope\", expected matmul, pooling, rows, attention, models or all"
+      "found \"nope\", expected matmul, pooling, rows, attention, weights, models or all"
     ),
     (["bench", "rows", "models"], "found 2 operands, expected at most one"),
     (["bench", "--json"], "option --json needs a value"),

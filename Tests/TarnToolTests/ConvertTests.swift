@@ -119,19 +119,7 @@ struct ConvertTests {
     for name in ["config.json", "inputs.safetensors", "expected.safetensors"] {
       try folder.copy(name, from: fixture)
     }
-    var map = JSONObject()
-    for number in 0..<2 {
-      var writer = SafetensorsWriter()
-      for (place, tensor) in source.tensors.enumerated() where place % 2 == number {
-        try writer.append(
-          tensor.name, elementType: tensor.elementType, shape: tensor.shape,
-          bytes: elements(tensor, source))
-        map[tensor.name.text] = .string("\(number).safetensors")
-      }
-      try writer.write(to: folder.path + "/\(number).safetensors")
-    }
-    let index = JSONValue.object(["weight_map": .object(map)]).encoded()
-    _ = try folder.write("model.safetensors.index.json", Array(index.utf8))
+    try writeShards(of: source, count: 2, to: folder)
     #expect(try compare(folder).code == 0)
     let inspected = try json(try tarn(["inspect", "--json", folder.path]).output)
     #expect(inspected["format"]?.string == "safetensors in 2 shards")

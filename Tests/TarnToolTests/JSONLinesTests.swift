@@ -126,6 +126,13 @@ struct JSONLinesTests {
     for words in [["--threads", "2"], ["--threads", "7"], ["--no-mmap"], ["--weights", "f32"]] {
       #expect(try tarn(["classify", "--samples", "--json"] + words).output == once.output)
     }
+    // The bundled weights are bfloat16, which is kept exactly.
+    for weights in ["bf16", "f16", "int8"] {
+      let result = try tarn(["classify", "--samples", "--json", "--weights", weights])
+      #expect((result.output == once.output) == (weights == "bf16"))
+      let labels = { (lines: [Substring]) in try lines.map { try json($0)["label"]?.string } }
+      #expect(try labels(result.lines) == labels(once.lines))
+    }
     // Each line alone is the same line of the batch.
     let lines = try String(contentsOfFile: bundledModel + "/samples.jsonl", encoding: .utf8)
       .split(separator: "\n")

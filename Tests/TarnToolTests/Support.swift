@@ -1,54 +1,13 @@
-// Running the tool as a shell would, and the files that it is given.
+// The files that the tool is given.
 
 import Foundation
 import TarnCheckpoints
 import TarnTestSupport
 
-/// What a run of the tool leaves behind.
-struct ToolResult {
-  var code: Int32
-  var output: String
-  var errors: String
-
-  /// The lines of standard output.
-  var lines: [Substring] { output.split(separator: "\n") }
-}
-
-/// The built tool, which lies beside the test bundle.
-let toolURL = URL(fileURLWithPath: CommandLine.arguments[0])
-  .deletingLastPathComponent().appendingPathComponent("tarn")
-
 /// The directory of the model that comes with the tool.
 let bundledModel = URL(fileURLWithPath: #filePath)
   .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   .appendingPathComponent("Sources/TarnTool/Resources/ponet-hyperpartisan-mini").path
-
-/// Runs the tool; all streams are files, so none can fill up.
-func tarn(
-  _ words: [String], input: [UInt8] = [], environment: [String: String] = [:]
-) throws -> ToolResult {
-  let folder = try TemporaryDirectory()
-  let process = Process()
-  process.executableURL = toolURL
-  process.arguments = words
-  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-  let inputPath = try folder.write("input", input)
-  let outputPath = try folder.write("output", [])
-  let errorPath = try folder.write("errors", [])
-  process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: inputPath))
-  process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
-  process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
-  try process.run()
-  process.waitUntilExit()
-  return ToolResult(
-    code: process.terminationReason == .exit ? process.terminationStatus : -1,
-    output: try String(contentsOfFile: outputPath, encoding: .utf8),
-    errors: try String(contentsOfFile: errorPath, encoding: .utf8))
-}
-
-func tarn(_ words: [String], text: String) throws -> ToolResult {
-  try tarn(words, input: Array(text.utf8))
-}
 
 /// A copy of a PoNet fixture, with another configuration and other tensors if asked.
 func checkpoint(

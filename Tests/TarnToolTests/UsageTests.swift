@@ -2,6 +2,7 @@
 
 import Foundation
 import TarnCheckpoints
+import TarnTestSupport
 import Testing
 
 struct UsageTests {

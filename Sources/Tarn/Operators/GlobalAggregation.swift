@@ -1,6 +1,6 @@
 // PoNet's global aggregation with neither queries nor keys formed for each token.
 
-internal import TarnKernelInterface
+public import TarnKernelInterface
 
 /// The key projection in the two forms that global aggregation needs, head by head.
 ///
@@ -24,12 +24,17 @@ public struct AggregationKeys: Sendable {
   ///   - weight: `[d × d]`, row-major, a row for each output (as linear layers store it).
   ///   - bias: `[1 × d]`.
   ///   - heads: number of heads, a divisor of d.
+  ///   - format: how the two forms are held; each is rounded for itself, with eight bits by scales of
+  ///     its own columns.
   ///   - execution: kernels that pack.
   /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)``,
   ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a head count that does
   ///   not divide d.
   /// - Complexity: two reads and two writes of the weight.
-  public init(weight: Matrix, bias: Matrix, heads: Int, on execution: Execution) throws(TarnError) {
+  public init(
+    weight: Matrix, bias: Matrix, heads: Int, as format: WeightFormat = .float32,
+    on execution: Execution
+  ) throws(TarnError) {
     let d = weight.columns
     try checkShape("AggregationKeys", "weight", [weight.rows, weight.columns], [d, d])
     try checkShape("AggregationKeys", "bias", [bias.rows, bias.columns], [1, d])
@@ -45,8 +50,8 @@ public struct AggregationKeys: Sendable {
     var project: [PackedMatrix] = []
     for h in 0..<heads {
       let slice = weight.rows(h * headSize..<(h + 1) * headSize)
-      fold.append(try PackedMatrix(slice, on: execution))
-      project.append(try PackedMatrix(transposing: slice, on: execution))
+      fold.append(try PackedMatrix(slice, as: format, on: execution))
+      project.append(try PackedMatrix(transposing: slice, as: format, on: execution))
     }
     self.fold = fold
     self.project = project
@@ -156,7 +161,7 @@ func foldHeads(
     u.withMutableView { u in
       execution.forEach(keys.heads) { h in
         keys.fold[h].withView { fold in
-          unsafe withMatmulWorkspace { workspace in
+          unsafe withMatmulWorkspace(fold.format) { workspace in
             // SAFETY: head h reads its e columns of q and writes its d columns of u.
             let a = q[columns: h * keys.headSize..<(h + 1) * keys.headSize]
             let c = u[columns: column + h * d..<column + (h + 1) * d]
@@ -181,7 +186,7 @@ func projectHeads(
       v.withMutableView { v in
         execution.forEach(keys.heads) { h in
           keys.project[h].withView { project in
-            unsafe withMatmulWorkspace { workspace in
+            unsafe withMatmulWorkspace(project.format) { workspace in
               // SAFETY: head h reads its d columns of z and writes its e columns of v.
               let a = z[columns: column + h * d..<column + (h + 1) * d]
               let c = v[columns: h * keys.headSize..<(h + 1) * keys.headSize]

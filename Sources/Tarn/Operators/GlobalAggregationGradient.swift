@@ -227,7 +227,7 @@ private func sumRows(
       part.withMutableView { part in
         total.withMutableView { total in
           // SAFETY: all three have the columns of dv.
-          unsafe execution.table.pooling.sumRows(dv[rows: rows], nil, part.base)
+          unsafe execution.table.pooling.sumRows(dv[rows: rows], nil, true, part.base)
           unsafe execution.table.pooling.accumulate(
             UnsafePointer(part.base), 1, 1, total.base, part.columns)
         }

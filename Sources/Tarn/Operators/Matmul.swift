@@ -28,117 +28,15 @@ public struct Epilogue: Sendable {
   public static var none: Epilogue { Epilogue() }
 }
 
-/// A weight matrix `depth × columns` in the order in which matmul reads it.
-///
-/// Strips of sixteen columns; one format for all instruction sets. Docs: Matmul.
-public struct PackedMatrix: Sendable {
-  /// Rows of the matrix before packing: the length of the sums.
-  public let depth: Int
-  /// Columns of the matrix, and of the result.
-  public let columns: Int
-
-  private let packed: Matrix
-
-  /// Packs `matrix`, `[depth × columns]` row-major.
-  ///
-  /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the packed form
-  ///   does not fit an `Int`.
-  /// - Complexity: one read, one write.
-  public init(_ matrix: Matrix, on execution: Execution) throws(TarnError) {
-    unsafe try self.init(
-      matrix, depth: matrix.rows, columns: matrix.columns, execution.table.matmul.pack,
-      on: execution)
-  }
-
-  /// Packs the transpose of `matrix`, `[columns × depth]` row-major, as linear layers store it.
-  ///
-  /// - Throws: as ``init(_:on:)``.
-  /// - Complexity: one read, one write; strided.
-  public init(transposing matrix: Matrix, on execution: Execution) throws(TarnError) {
-    unsafe try self.init(
-      matrix, depth: matrix.columns, columns: matrix.rows, execution.table.matmul.packTransposed,
-      on: execution)
-  }
-
-  private init(
-    _ matrix: Matrix, depth: Int, columns: Int,
-    _ pack: @Sendable (MatrixView, Range<Int>, UnsafeMutablePointer<Float>) -> Void,
-    on execution: Execution
-  ) throws(TarnError) {
-    self.depth = depth
-    self.columns = columns
-    var packed = try Matrix(
-      rows: 1, columns: PackedView.elementCount(depth: depth, columns: columns))
-    packed.withMutableView { target in
-      matrix.withView { source in
-        let panels = unsafe PackedView(target.base, depth: depth, columns: columns).panelCount
-        execution.forEachRange(panels, grain: 1) { panels in
-          // SAFETY: the target holds elementCount elements; panels write different ones.
-          unsafe pack(source, panels, target.base)
-        }
-      }
-    }
-    self.packed = packed
-  }
-
-  /// Several matrices side by side, for products that share their input.
-  ///
-  /// Each part begins at a multiple of sixteen columns; columns of zeros fill up the one before.
-  ///
-  /// - Throws: ``TarnError/shapeMismatch(operation:argument:found:expected:)`` if the depths differ.
-  /// - Complexity: one read, one write.
-  public init(joining parts: [PackedMatrix]) throws(TarnError) {
-    depth = parts.first?.depth ?? 0
-    var elements: [Float] = []
-    var columns = 0
-    for part in parts {
-      try checkShape("PackedMatrix", "depth", [part.depth], [depth])
-      columns = PackedMatrix.start(after: columns) + part.columns
-      elements += part.packed.elements
-    }
-    self.columns = columns
-    packed = Matrix(elements)
-  }
-
-  private init(depth: Int, columns: Int, packed: Matrix) {
-    self.depth = depth
-    self.columns = columns
-    self.packed = packed
-  }
-
-  /// The column at which the next of several joined parts begins.
-  public static func start(after columns: Int) -> Int { (columns + 15) & ~15 }
-
-  /// Columns `range`, sharing their elements with this matrix.
-  ///
-  /// - Precondition: `range` lies within the columns and begins at a multiple of sixteen.
-  public func columns(_ range: Range<Int>) -> PackedMatrix {
-    precondition(
-      range.lowerBound >= 0 && range.lowerBound % 16 == 0 && range.upperBound <= columns,
-      "columns \(range) of a packed matrix of \(columns)")
-    let end = PackedMatrix.start(after: range.upperBound)
-    return PackedMatrix(
-      depth: depth, columns: range.count,
-      packed: packed.columns(range.lowerBound * depth..<max(range.lowerBound, end) * depth))
-  }
-
-  /// Calls `body` with a view that must not outlive the call.
-  @inline(__always)
-  package func withView<R, E>(_ body: (PackedView) throws(E) -> R) throws(E) -> R {
-    try packed.withView { view throws(E) -> R in
-      // SAFETY: the matrix holds elementCount elements.
-      try unsafe body(PackedView(view.base, depth: depth, columns: columns))
-    }
-  }
-}
-
 /// `c[first ..< first + a.rows] = activation(a·b + bias) + residual`.
 ///
 ///     s_b[i, j] = chain of multiply-adds over k in block b (384 values of k), from zero
 ///     c[i, j]   = activation(((s_0 + s_1) + s_2 …) + bias[j]) + residual[i, j]
 ///
 /// Docs: Numerics. The multiply-adds are fused where the instruction set has them. Each element has
-/// one order of summation, so a row has the same bits alone and in any batch.
+/// one order of summation, so a row has the same bits alone and in any batch. Weights of sixteen bits
+/// give the bits of the same numbers held as Float. With ``/TarnKernelInterface/WeightFormat/int8`` the
+/// sums are those of the whole numbers, times the scale of column j before the bias.
 ///
 /// - Parameters:
 ///   - a: `[rows × depth]`. Depth 0 gives the epilogue of zeros.
@@ -151,7 +49,8 @@ public struct PackedMatrix: Sendable {
 ///   ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the rows do not fit
 ///   in `c`; both before `c` is touched.
 /// - Complexity: `2 · rows · depth · columns` operations, bound by multiply-add throughput from
-///   about 8 rows up, by reading `b` below; no allocation.
+///   about 8 rows up, by reading `b` below; scratch memory of 2.4 MB a thread, kept between calls, for
+///   weights of fewer bits.
 ///
 /// `A·B` is within `depth · 2⁻²⁴ · Σ |a||b|` of the exact value
 /// (`matmulMeetsTheContractAtEveryEdge`); bias and residual round once each, the activation as
@@ -194,7 +93,7 @@ func multiply(
   if !byPanels {
     execution.forEachRange(c.rows, grain: kernels.tileRows * 2) { range in
       // SAFETY: ranges of rows write different elements.
-      unsafe withMatmulWorkspace { workspace in
+      unsafe withMatmulWorkspace(b.format) { workspace in
         unsafe kernels.multiply(
           a[rows: range], b, 0..<b.panelCount, adding, epilogue[rows: range], c[rows: range],
           workspace)
@@ -203,19 +102,25 @@ func multiply(
   } else {
     execution.forEachRange(b.panelCount, grain: 1) { panels in
       // SAFETY: panels write different columns.
-      unsafe withMatmulWorkspace { workspace in
+      unsafe withMatmulWorkspace(b.format) { workspace in
         unsafe kernels.multiply(a, b, panels, adding, epilogue, c, workspace)
       }
     }
   }
 }
 
-/// Scratch of a matmul kernel, on the stack.
+/// Scratch of a matmul kernel: a few elements, or for weights to be widened a block of ``Workspace``.
 @inline(__always)
-package func withMatmulWorkspace(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-  unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Blocking.matmulWorkspace) {
-    // SAFETY: a temporary allocation of more than zero elements has an address.
-    if let base = $0.baseAddress { unsafe body(base) }
+package func withMatmulWorkspace(
+  _ format: WeightFormat = .float32, _ body: (UnsafeMutablePointer<Float>) -> Void
+) {
+  if format != .float32 {
+    unsafe Workspace.with(body)
+  } else {
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Blocking.matmulWorkspace) {
+      // SAFETY: a temporary allocation of more than zero elements has an address.
+      if let base = $0.baseAddress { unsafe body(base) }
+    }
   }
 }
 

@@ -105,8 +105,8 @@ private func checkOverlap(
   }
 }
 
-/// B as it lies in memory.
-enum RightOperand {
+/// B as it lies in memory, where it is not packed.
+enum RightOperand: Sendable {
   /// `[depth × columns]`.
   case rowMajor(MatrixView)
   /// `[columns × depth]`.
@@ -203,8 +203,7 @@ extension RightOperand {
   ///
   /// ## Safety
   /// `packed` must be writable for the packed form of all.
-  @unsafe
-  fileprivate func pack(
+  @unsafe func pack(
     _ panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>, _ kernels: MatmulKernels
   ) {
     switch self {

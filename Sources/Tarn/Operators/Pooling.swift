@@ -29,6 +29,8 @@ public func maskedMean(
   try checkShape("maskedMean", "target", [y.rows, y.columns], [sequences.count, x.columns])
   let kernels = execution.table.pooling
   let wave = max(1, execution.threads) * 4
+  // Few third-level caches hold 32 MB for one caller.
+  let isNear = x.rows * x.columns <= 8 << 20
   var partial = try Matrix(rows: wave, columns: x.columns)
   for s in 0..<sequences.count {
     let chunks = tokenChunks(sequences[s])
@@ -49,7 +51,7 @@ public func maskedMean(
               let rows = wave[wave.startIndex + i]
               // SAFETY: chunks lie within the rows of x; each writes its own row of partial.
               unsafe kernels.sumRows(
-                x[rows: rows], keep.map { unsafe $0 + rows.lowerBound }, partial.row(i))
+                x[rows: rows], keep.map { unsafe $0 + rows.lowerBound }, isNear, partial.row(i))
             }
           }
           y.withMutableView { y in
@@ -161,6 +163,46 @@ public func gather(
         execution.forEachRange(indices.count, grain: 64) { range in
           // SAFETY: indices were checked; ranges write different rows.
           unsafe kernels.gather(
+            table, base + range.lowerBound, adding,
+            y[rows: first + range.lowerBound..<first + range.upperBound])
+        }
+      }
+    }
+  }
+}
+
+/// `y[first + i]` = column `indices[i]` of a packed table, or that added to what `y` holds.
+///
+/// For an embedding table that a product shares, packed as its transpose: a row of the table is a
+/// column here. Eight bits give the whole numbers times the column's scale.
+///
+/// - Parameters:
+///   - table: `depth × entries`, packed.
+///   - indices: one column number of `table` for each row that is written.
+///   - adding: whether columns are added.
+///   - y: at least `first + indices.count` rows of `depth`.
+///   - first: the first row of `y` that is written.
+///   - execution: kernels and threads.
+/// - Throws: as ``gather(_:_:adding:into:at:on:)``.
+/// - Complexity: a read of the sixteen columns beside each other that hold an entry, one write; no
+///   allocation.
+///
+/// Exact but for a scale and a sum, which round once each.
+public func gather(
+  columnsOf table: PackedMatrix, _ indices: ArraySlice<Int32>, adding: Bool = false,
+  into y: inout Matrix, at first: Int = 0, on execution: Execution
+) throws(TarnError) {
+  try checkTarget("gather", y, first: first, rows: indices.count, columns: table.depth)
+  try checkIndices("gather", "indices", indices, count: table.columns)
+  let kernels = execution.table.memory
+  table.withView { table in
+    y.withMutableView { y in
+      unsafe indices.withUnsafeBufferPointer { indices in
+        guard let start = indices.baseAddress else { return }
+        nonisolated(unsafe) let base = unsafe start
+        execution.forEachRange(indices.count, grain: 64) { range in
+          // SAFETY: indices were checked; ranges write different rows.
+          unsafe kernels.gatherColumns(
             table, base + range.lowerBound, adding,
             y[rows: first + range.lowerBound..<first + range.upperBound])
         }

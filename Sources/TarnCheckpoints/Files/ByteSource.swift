@@ -8,6 +8,12 @@ protocol ByteSource: ~Copyable {
 
 extension OpenFile: ByteSource {}
 
+extension [UInt8]: ByteSource {
+  var byteCount: Int { count }
+
+  func bytes(in range: Range<Int>) -> [UInt8] { Array(self[range]) }
+}
+
 extension MappedFile: ByteSource {
   func bytes(in range: Range<Int>) throws(CheckpointError) -> [UInt8] {
     withBytes(in: range) { span in

@@ -60,6 +60,14 @@ struct OpenFile: ~Copyable {
     return bytes
   }
 
+  /// Copies all bytes, if they are not more than a limit.
+  func bytes(atMost limit: Int) throws(CheckpointError) -> [UInt8] {
+    guard byteCount <= limit else {
+      throw .fileTooLarge(path: path, bytes: byteCount, limit: limit)
+    }
+    return try bytes(in: 0..<byteCount)
+  }
+
   /// Fills a buffer with the bytes from an offset on.
   ///
   /// ## Safety
@@ -96,14 +104,7 @@ extension MappedFile {
   static func pages(
     of file: borrowing OpenFile, loading: Loading
   ) throws(CheckpointError) -> UnsafeRawBufferPointer {
-    switch loading {
-    case .mapped:
-      let pages = unsafe mmap(nil, file.byteCount, PROT_READ, MAP_PRIVATE, file.descriptor, 0)
-      guard let pages = unsafe mapped(pages) else {
-        throw .unreadableFile(path: file.path, reason: SystemError(errno))
-      }
-      return unsafe UnsafeRawBufferPointer(start: pages, count: file.byteCount)
-    case .read:
+    guard loading.isMapped else {
       let buffer = unsafe try memory(file.byteCount, for: file.path)
       do {
         // SAFETY: the buffer was just mapped writable, and nobody else knows it.
@@ -114,6 +115,11 @@ extension MappedFile {
       }
       return UnsafeRawBufferPointer(buffer)
     }
+    let pages = unsafe mmap(nil, file.byteCount, PROT_READ, MAP_PRIVATE, file.descriptor, 0)
+    guard let pages = unsafe mapped(pages) else {
+      throw .unreadableFile(path: file.path, reason: SystemError(errno))
+    }
+    return unsafe UnsafeRawBufferPointer(start: pages, count: file.byteCount)
   }
 
   /// Zeroed memory in whole pages, to be released with `munmap`.

@@ -6,7 +6,7 @@
 ///
 /// Values live in arrays and name one another by position. Nothing recurses, however deep values are
 /// nested, and a value that contains itself is no harm. Each byte of memory is charged before it is
-/// taken: see ``PyTorchLimits/memory(fileByteCount:)``.
+/// taken: see ``FileLimits/pickleMemory``.
 struct PickleMachine {
   let bytes: [UInt8]
   /// Behind the last byte that was read.
@@ -25,6 +25,7 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo: [PickleValue?] = []
 
+  private let limits: FileLimits
   private let memoryLimit: Int
   private var memory = 0
 
@@ -32,10 +33,11 @@ struct PickleMachine {
   private var opcode = PickleOpcode.stop
   private var start = 0
 
-  /// A machine for the pickles in some bytes.
-  init(_ bytes: [UInt8], memoryLimit: Int) {
+  /// A machine for the pickles in some bytes of a file.
+  init(_ bytes: [UInt8], fileByteCount: Int, _ limits: FileLimits) {
     self.bytes = bytes
-    self.memoryLimit = memoryLimit
+    self.limits = limits
+    memoryLimit = max(limits.pickleMemory, fileByteCount)
   }
 
   /// Follows one pickle, from the current offset to its STOP.
@@ -152,7 +154,7 @@ struct PickleMachine {
   private mutating func slice(_ count: UInt64) throws(PyTorchProblem) -> PickleSlice {
     let count = try available(count)
     defer { offset += count }
-    // A pickle has fewer than 2^32 bytes: PyTorchLimits.pickleBytes.
+    // A pickle has fewer than 2^32 bytes: FileLimits.longestPickle.
     return PickleSlice(start: UInt32(offset), count: UInt32(count))
   }
 
@@ -247,7 +249,9 @@ struct PickleMachine {
   }
 
   private mutating func mark() throws(PyTorchProblem) {
-    guard marks.count < PyTorchLimits.nesting else { throw .nestingTooDeep(offset: start) }
+    guard marks.count < limits.pickleNesting else {
+      throw .nestingTooDeep(limit: limits.pickleNesting, offset: start)
+    }
     marks.append(stack.count)
   }
 
@@ -486,7 +490,7 @@ struct PickleMachine {
 
   /// The numbers of a tuple, none negative, or nil.
   private func naturals(_ value: PickleValue) -> [Int]? {
-    guard let items = tuple(value), items.count <= PyTorchLimits.dimensions else { return nil }
+    guard let items = tuple(value), items.count <= limits.dimensions else { return nil }
     var numbers: [Int] = []
     for item in items {
       guard case .integer(let number) = item, number >= 0 else { return nil }
@@ -504,7 +508,7 @@ struct PickleMachine {
       throw .invalidTensor(
         offset: start,
         expected: "a storage, an offset, as many sizes as strides, at most"
-          + " \(PyTorchLimits.dimensions), and no negative number")
+          + " \(limits.dimensions), and no negative number")
     }
     if items.count == 7, !isNothing(items[6]) {
       throw .invalidTensor(offset: start, expected: "no metadata that change what elements mean")

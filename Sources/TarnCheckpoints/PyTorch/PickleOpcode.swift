@@ -1,5 +1,5 @@
 /// The instructions of Python's pickle, protocols 0 to 5.
-enum PickleOpcode: UInt8 {
+package enum PickleOpcode: UInt8 {
   case mark = 0x28
   case emptyTuple = 0x29
   case stop = 0x2E

@@ -5,7 +5,7 @@
 /// instruction or function outside a short list is refused by name and offset, and objects of other
 /// classes stay names. After `init` has returned, each ``TensorInfo`` is known to lie inside its
 /// storage and each storage inside the file. See ``PyTorchProblem`` for the rules and
-/// ``PyTorchLimits`` for the limits.
+/// ``FileLimits`` for the limits.
 ///
 /// Tensors may share storages, and may lie in them with gaps or transposed; ``withBytes(of:_:)``
 /// brings those into row-major order. Contents are not judged.
@@ -41,7 +41,8 @@ public final class PyTorchFile: TensorFile {
     path: String, loading: Loading = .mapped, stateDictionary: [String]? = nil
   ) throws(CheckpointError) {
     let file = try OpenFile.open(path)
-    let parts = try PyTorchParts(file, named: fileName(path), stateDictionary)
+    let parts = try PyTorchParts(
+      file, named: fileName(path), stateDictionary, loading.limits)
     self.init(path: path, parts, try MappedFile(file, loading: loading))
   }
 
@@ -51,12 +52,14 @@ public final class PyTorchFile: TensorFile {
   ///   - bytes: the whole file; copied.
   ///   - name: stands for the path in messages.
   ///   - stateDictionary: as for a path.
+  ///   - limits: what the file may ask for.
   /// - Throws: ``CheckpointError/invalidPyTorch(file:_:)`` with the rule that is broken.
   public convenience init(
-    bytes: [UInt8], named name: String, stateDictionary: [String]? = nil
+    bytes: [UInt8], named name: String, stateDictionary: [String]? = nil,
+    limits: FileLimits = FileLimits()
   ) throws(CheckpointError) {
     let contents = try MappedFile(bytes: bytes, named: name)
-    let parts = try PyTorchParts(contents, named: fileName(name), stateDictionary)
+    let parts = try PyTorchParts(contents, named: fileName(name), stateDictionary, limits)
     self.init(path: name, parts, contents)
   }
 

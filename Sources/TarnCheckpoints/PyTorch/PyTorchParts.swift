@@ -6,6 +6,7 @@ struct PyTorchParts {
   private(set) var metadata = JSONObject()
 
   private let file: String
+  private let limits: FileLimits
 
   /// Reads the parts of a file, whichever form it has.
   ///
@@ -13,11 +14,14 @@ struct PyTorchParts {
   ///   - source: the file.
   ///   - name: its name in messages.
   ///   - path: the keys that lead to the dictionary of tensors, if they are known.
+  ///   - limits: what the file may ask for.
   /// - Throws: the rule that is broken.
   init(
-    _ source: borrowing some ByteSource & ~Copyable, named name: String, _ path: [String]?
+    _ source: borrowing some ByteSource & ~Copyable, named name: String, _ path: [String]?,
+    _ limits: FileLimits
   ) throws(CheckpointError) {
     file = name
+    self.limits = limits
     let prefix = try source.bytes(in: 0..<min(4, source.byteCount))
     guard let first = prefix.first else { throw .emptyFile(path: name) }
     if ZipDirectory.begins(prefix) {
@@ -52,7 +56,7 @@ struct PyTorchParts {
   private mutating func readZip(
     _ source: borrowing some ByteSource & ~Copyable, _ path: [String]?
   ) throws(CheckpointError) {
-    let directory = try ZipDirectory(source, named: file)
+    let directory = try ZipDirectory(source, named: file, limits)
     guard !directory.folder.isEmpty, let pickle = directory.entry("data.pkl".utf8) else {
       throw fail(.noPickleEntry)
     }
@@ -61,12 +65,11 @@ struct PyTorchParts {
         try directory.contents(of: order, source).elementsEqual("little".utf8)
       else { throw fail(.bigEndian) }
     }
-    guard pickle.data.count <= PyTorchLimits.pickleBytes else {
-      throw fail(.pickleTooLarge(bytes: pickle.data.count))
+    guard pickle.data.count <= limits.longestPickle else {
+      throw fail(.pickleTooLarge(bytes: pickle.data.count, limit: limits.longestPickle))
     }
     var machine = PickleMachine(
-      try directory.contents(of: pickle, source),
-      memoryLimit: PyTorchLimits.memory(fileByteCount: source.byteCount))
+      try directory.contents(of: pickle, source), fileByteCount: source.byteCount, limits)
     let root = try checked { () throws(PyTorchProblem) in try machine.run() }
     guard machine.offset == machine.bytes.count else {
       throw fail(.trailingBytes(count: machine.bytes.count - machine.offset))
@@ -167,18 +170,18 @@ struct PyTorchParts {
   private func pickles(
     _ source: borrowing some ByteSource & ~Copyable
   ) throws(CheckpointError) -> Stream {
-    let longest = min(source.byteCount, PyTorchLimits.pickleBytes)
+    let longest = min(source.byteCount, limits.longestPickle)
     var count = min(longest, 1 << 20)
     while true {
       let bytes = try source.bytes(in: 0..<count)
       do {
         return try pickles(
-          PickleMachine(
-            bytes, memoryLimit: PyTorchLimits.memory(fileByteCount: source.byteCount)))
+          PickleMachine(bytes, fileByteCount: source.byteCount, limits))
       } catch {
         guard case .pickleEnds = error else { throw fail(error) }
         guard count < longest else {
-          throw fail(longest < source.byteCount ? .pickleTooLarge(bytes: longest) : error)
+          throw fail(
+            longest < source.byteCount ? .pickleTooLarge(bytes: longest, limit: longest) : error)
         }
       }
       count = count < longest / 2 ? count * 2 : longest

@@ -15,7 +15,7 @@ public enum PyTorchProblem: Error, Hashable, Sendable {
   case severalVolumes
   /// The directory of the archive does not end before the records that name it.
   case directoryOutsideFile
-  /// The archive has more entries than ``PyTorchLimits/entries``.
+  /// The archive has more entries than ``FileLimits/archiveEntries``.
   case tooManyEntries(limit: Int)
   /// An entry of the directory is cut off or does not begin as one.
   case invalidDirectoryEntry(index: Int)
@@ -52,8 +52,8 @@ public enum PyTorchProblem: Error, Hashable, Sendable {
 
   // MARK: Pickle
 
-  /// The pickle is longer than ``PyTorchLimits/pickleBytes``.
-  case pickleTooLarge(bytes: Int)
+  /// The pickle is longer than ``FileLimits/pickleBytes``.
+  case pickleTooLarge(bytes: Int, limit: Int)
   /// The pickle ends in the middle of an instruction.
   case pickleEnds(offset: Int)
   /// The pickle does not begin with a protocol from 2 to 5.
@@ -72,9 +72,9 @@ public enum PyTorchProblem: Error, Hashable, Sendable {
   case wrongOperand(opcode: String, offset: Int, expected: String)
   /// An instruction asks for a value that was not stored.
   case missingMemo(index: Int, offset: Int)
-  /// More marks are open than ``PyTorchLimits/nesting``.
-  case nestingTooDeep(offset: Int)
-  /// The values take more memory than ``PyTorchLimits/memory(fileByteCount:)``.
+  /// More marks are open than ``FileLimits/pickleNesting``.
+  case nestingTooDeep(limit: Int, offset: Int)
+  /// The values take more memory than the file has bytes, or ``FileLimits/pickleMemory`` if that is more.
   case tooMuchMemory(limit: Int, offset: Int)
   /// The pickle stops with another number of values than one.
   case wrongResultCount(Int, offset: Int)
@@ -176,8 +176,8 @@ extension PyTorchProblem: CustomStringConvertible {
 
   private var pickleDescription: String? {
     switch self {
-    case .pickleTooLarge(let bytes):
-      "the pickle has \(bytes) bytes or more, expected at most \(PyTorchLimits.pickleBytes)"
+    case .pickleTooLarge(let bytes, let limit):
+      "the pickle has \(bytes) bytes or more, expected at most \(limit)"
     case .pickleEnds(let offset):
       "the pickle ends at byte \(offset) in the middle of an instruction"
     case .unsupportedProtocol(let found):
@@ -196,8 +196,8 @@ extension PyTorchProblem: CustomStringConvertible {
       "byte \(offset) of the pickle is \(opcode), expected \(expected) before it"
     case .missingMemo(let index, let offset):
       "byte \(offset) of the pickle asks for value \(index), which was not stored"
-    case .nestingTooDeep(let offset):
-      "byte \(offset) of the pickle nests deeper than \(PyTorchLimits.nesting) levels"
+    case .nestingTooDeep(let limit, let offset):
+      "byte \(offset) of the pickle nests deeper than \(limit) levels"
     case .tooMuchMemory(let limit, let offset):
       "byte \(offset) of the pickle makes its values larger than \(limit) bytes"
     case .wrongResultCount(let count, let offset):
@@ -247,25 +247,5 @@ extension PyTorchProblem: CustomStringConvertible {
 
   private func hexadecimal(_ value: UInt32) -> String {
     "0x" + String(value, radix: 16, uppercase: true)
-  }
-}
-
-/// Limits that keep the cost of a hostile file small; no published file comes near them.
-public enum PyTorchLimits {
-  /// Longest pickle.
-  public static let pickleBytes = 100_000_000
-  /// Most entries of a zip archive.
-  public static let entries = 1 << 18
-  /// Most dimensions of a tensor.
-  public static let dimensions = 64
-  /// Most containers inside one another while they are filled.
-  public static let nesting = 1024
-
-  /// Most memory that the values of a pickle may take: the size of the file, at least 4 MiB.
-  ///
-  /// - Parameter fileByteCount: the size of the file.
-  /// - Returns: a number of bytes.
-  public static func memory(fileByteCount: Int) -> Int {
-    max(4 << 20, fileByteCount)
   }
 }

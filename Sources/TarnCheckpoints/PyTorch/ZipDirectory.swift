@@ -42,12 +42,13 @@ struct ZipDirectory {
   /// - Parameters:
   ///   - source: the file.
   ///   - name: its name in messages.
+  ///   - limits: what it may ask for.
   /// - Throws: the rule that is broken.
   init(
-    _ source: borrowing some ByteSource & ~Copyable, named name: String
+    _ source: borrowing some ByteSource & ~Copyable, named name: String, _ limits: FileLimits
   ) throws(CheckpointError) {
     file = name
-    let place = try directoryPlace(source)
+    let place = try directoryPlace(source, mostEntries: limits.archiveEntries)
     bytes = try source.bytes(in: place.range)
     try readEntries(count: place.count, source, before: place.range.lowerBound)
   }
@@ -60,7 +61,7 @@ struct ZipDirectory {
 
   /// Where the directory lies and how many entries it claims.
   private func directoryPlace(
-    _ source: borrowing some ByteSource & ~Copyable
+    _ source: borrowing some ByteSource & ~Copyable, mostEntries: Int
   ) throws(CheckpointError) -> (range: Range<Int>, count: Int) {
     // The end record is last in the file, but for its own comment.
     let tailStart = max(0, source.byteCount - 22 - 0xFFFF)
@@ -92,8 +93,8 @@ struct ZipDirectory {
       throw fail(.invalidZip64Record)
     }
     guard disks == 0, countHere == count else { throw fail(.severalVolumes) }
-    guard count <= UInt64(PyTorchLimits.entries) else {
-      throw fail(.tooManyEntries(limit: PyTorchLimits.entries))
+    guard count <= UInt64(clamping: mostEntries) else {
+      throw fail(.tooManyEntries(limit: mostEntries))
     }
     let (sum, overflow) = offset.addingReportingOverflow(size)
     guard !overflow, sum == UInt64(end) else { throw fail(.directoryOutsideFile) }

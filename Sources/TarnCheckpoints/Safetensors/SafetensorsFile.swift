@@ -2,7 +2,7 @@
 ///
 /// A file is a suspect. After `init` has returned, each ``TensorInfo`` is known to lie inside the
 /// file, to have as many bytes as its shape asks for, and to share none with another. The rules
-/// are those of the published format, plus ``SafetensorsLimits``.
+/// are those of the published format, plus ``FileLimits``.
 ///
 /// Contents are not judged: NaN and infinities are values like others.
 public final class SafetensorsFile: TensorFile {
@@ -30,18 +30,7 @@ public final class SafetensorsFile: TensorFile {
   ///   reason why the file cannot be read. Nothing but the header has been read by then.
   public convenience init(path: String, loading: Loading = .mapped) throws(CheckpointError) {
     let file = try OpenFile.open(path)
-    let prefixEnd = min(file.byteCount, SafetensorsHeader.prefixByteCount)
-    let prefix = try file.bytes(in: 0..<prefixEnd)
-    let name = fileName(path)
-    let headerByteCount = try checked(name) { () throws(SafetensorsProblem) in
-      try SafetensorsHeader.byteCount(prefix: prefix, fileByteCount: file.byteCount)
-    }
-    // The header is judged from a copy that nobody can change meanwhile.
-    let headerBytes = try file.bytes(in: prefixEnd..<prefixEnd + headerByteCount)
-    let byteCount = file.byteCount
-    let header = try checked(name) { () throws(SafetensorsProblem) in
-      try SafetensorsHeader(headerBytes, fileByteCount: byteCount)
-    }
+    let header = try header(of: file, named: fileName(path), loading.limits)
     self.init(path: path, header: header, contents: try MappedFile(file, loading: loading))
   }
 
@@ -50,15 +39,12 @@ public final class SafetensorsFile: TensorFile {
   /// - Parameters:
   ///   - bytes: the whole file; copied.
   ///   - name: stands for the path in messages.
+  ///   - limits: what the file may ask for.
   /// - Throws: ``CheckpointError/invalidSafetensors(file:_:)`` with the rule that is broken.
-  public convenience init(bytes: [UInt8], named name: String) throws(CheckpointError) {
-    let header = try checked(fileName(name)) { () throws(SafetensorsProblem) in
-      let start = SafetensorsHeader.prefixByteCount
-      let count = try SafetensorsHeader.byteCount(
-        prefix: Array(bytes.prefix(start)), fileByteCount: bytes.count)
-      return try SafetensorsHeader(
-        Array(bytes[start..<start + count]), fileByteCount: bytes.count)
-    }
+  public convenience init(
+    bytes: [UInt8], named name: String, limits: FileLimits = FileLimits()
+  ) throws(CheckpointError) {
+    let header = try header(of: bytes, named: fileName(name), limits)
     self.init(path: name, header: header, contents: try MappedFile(bytes: bytes, named: name))
   }
 
@@ -88,6 +74,22 @@ public final class SafetensorsFile: TensorFile {
     of tensor: TensorInfo, _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try contents.withBytes(in: tensor.byteRange, body)
+  }
+}
+
+/// Reads the header from a copy that nobody can change meanwhile, and that is gone afterwards.
+private func header(
+  of source: borrowing some ByteSource & ~Copyable, named name: String, _ limits: FileLimits
+) throws(CheckpointError) -> SafetensorsHeader {
+  let byteCount = source.byteCount
+  let start = min(byteCount, SafetensorsHeader.prefixByteCount)
+  let prefix = try source.bytes(in: 0..<start)
+  let count = try checked(name) { () throws(SafetensorsProblem) in
+    try SafetensorsHeader.byteCount(prefix: prefix, fileByteCount: byteCount, limits)
+  }
+  let bytes = try source.bytes(in: start..<start + count)
+  return try checked(name) { () throws(SafetensorsProblem) in
+    try SafetensorsHeader(bytes, fileByteCount: byteCount, limits)
   }
 }
 

@@ -11,6 +11,7 @@ struct SafetensorsHeader {
   private(set) var metadata = JSONObject()
 
   private var scanner: JSONScanner
+  private let limits: FileLimits
   /// Offset in the file of the first byte of data.
   private let dataStart: Int
   /// Number of bytes of data.
@@ -25,14 +26,14 @@ struct SafetensorsHeader {
 
   /// Checks the length of a header against the limit and the file.
   static func byteCount(
-    prefix: [UInt8], fileByteCount: Int
+    prefix: [UInt8], fileByteCount: Int, _ limits: FileLimits
   ) throws(SafetensorsProblem) -> Int {
     guard prefix.count == prefixByteCount, fileByteCount >= prefixByteCount else {
       throw .fileTooShort(bytes: fileByteCount)
     }
     let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard length <= UInt64(SafetensorsLimits.headerBytes) else {
-      throw .headerTooLarge(bytes: length)
+    guard length <= UInt64(clamping: limits.headerBytes) else {
+      throw .headerTooLarge(bytes: length, limit: limits.headerBytes)
     }
     let available = fileByteCount - prefixByteCount
     guard Int(length) <= available else {
@@ -46,8 +47,12 @@ struct SafetensorsHeader {
   /// - Parameters:
   ///   - bytes: the header without the length before it.
   ///   - fileByteCount: the size of the file, at least the header and its length.
+  ///   - limits: what it may ask for.
   /// - Throws: The first rule that is broken.
-  init(_ bytes: [UInt8], fileByteCount: Int) throws(SafetensorsProblem) {
+  init(
+    _ bytes: [UInt8], fileByteCount: Int, _ limits: FileLimits
+  ) throws(SafetensorsProblem) {
+    self.limits = limits
     dataStart = Self.prefixByteCount + bytes.count
     dataCount = fileByteCount - dataStart
     scanner = JSONScanner(bytes, depthLimit: Self.depthLimit)
@@ -60,6 +65,8 @@ struct SafetensorsHeader {
       throw .headerTrailingBytes(found: bytes[rest], offset: rest)
     }
     try checkCoverage()
+    // What is kept lives longer than the bytes that it came from.
+    scanner = JSONScanner([], depthLimit: 0)
   }
 
   /// Runs one step of the scanner.
@@ -99,8 +106,8 @@ struct SafetensorsHeader {
     try scan { (scanner) throws(JSONError) in try scanner.openObject() }
     while let key = try nextKey() {
       guard try nextKind() == .string else { throw .metadataValueNotString(key: key) }
-      guard metadata.members.count < SafetensorsLimits.metadataEntries else {
-        throw .tooManyMetadataEntries(limit: SafetensorsLimits.metadataEntries)
+      guard metadata.members.count < limits.metadataEntries else {
+        throw .tooManyMetadataEntries(limit: limits.metadataEntries)
       }
       let text = try scan { (scanner) throws(JSONError) in try scanner.string() }
       guard metadata.append(key, .string(text)) else { throw .duplicateMetadataKey(key) }
@@ -111,8 +118,8 @@ struct SafetensorsHeader {
 
   private mutating func readTensor(_ name: TensorName) throws(SafetensorsProblem) {
     guard index[name] == nil else { throw .duplicateTensor(name) }
-    guard tensors.count < SafetensorsLimits.tensors else {
-      throw .tooManyTensors(limit: SafetensorsLimits.tensors)
+    guard tensors.count < limits.tensors else {
+      throw .tooManyTensors(limit: limits.tensors)
     }
     guard try nextKind() == .object else { throw .tensorNotObject(name) }
     var elementType: ElementType?
@@ -166,8 +173,8 @@ struct SafetensorsHeader {
     var shape: [Int] = []
     try scan { (scanner) throws(JSONError) in try scanner.openArray() }
     while try scan({ (scanner) throws(JSONError) in try scanner.nextElement() }) {
-      guard shape.count < SafetensorsLimits.dimensions else {
-        throw .tooManyDimensions(name, limit: SafetensorsLimits.dimensions)
+      guard shape.count < limits.dimensions else {
+        throw .tooManyDimensions(name, limit: limits.dimensions)
       }
       guard try nextKind() == .number else {
         throw .wrongField(name, field: "shape", expected: "an array of integers")

@@ -4,8 +4,8 @@ public enum SafetensorsProblem: Error, Hashable, Sendable {
 
   /// The file is too short for the length of the header.
   case fileTooShort(bytes: Int)
-  /// The header is longer than ``SafetensorsLimits/headerBytes``.
-  case headerTooLarge(bytes: UInt64)
+  /// The header is longer than ``FileLimits/headerBytes``.
+  case headerTooLarge(bytes: UInt64, limit: Int)
   /// The header would end behind the end of the file.
   case headerBeyondFile(bytes: Int, available: Int)
   /// The header does not begin with a brace; nil if it is empty.
@@ -19,7 +19,7 @@ public enum SafetensorsProblem: Error, Hashable, Sendable {
 
   /// Two tensors have the same name.
   case duplicateTensor(TensorName)
-  /// The header holds more tensors than ``SafetensorsLimits/tensors``.
+  /// The header holds more tensors than ``FileLimits/tensors``.
   case tooManyTensors(limit: Int)
   /// `__metadata__` occurs twice.
   case duplicateMetadata
@@ -29,7 +29,7 @@ public enum SafetensorsProblem: Error, Hashable, Sendable {
   case duplicateMetadataKey(String)
   /// A value of `__metadata__` is not a string.
   case metadataValueNotString(key: String)
-  /// `__metadata__` holds more entries than ``SafetensorsLimits/metadataEntries``.
+  /// `__metadata__` holds more entries than ``FileLimits/metadataEntries``.
   case tooManyMetadataEntries(limit: Int)
 
   // MARK: One tensor
@@ -48,7 +48,7 @@ public enum SafetensorsProblem: Error, Hashable, Sendable {
   case unknownElementType(TensorName, found: String)
   /// A dimension is not an integer from 0 to 2^63 - 1.
   case invalidDimension(TensorName, found: String)
-  /// There are more dimensions than ``SafetensorsLimits/dimensions``.
+  /// There are more dimensions than ``FileLimits/dimensions``.
   case tooManyDimensions(TensorName, limit: Int)
   /// An offset is not an integer from 0 to 2^63 - 1.
   case invalidOffset(TensorName, found: String)
@@ -81,8 +81,8 @@ extension SafetensorsProblem: CustomStringConvertible {
     switch self {
     case .fileTooShort(let bytes):
       "the file has \(bytes) bytes, expected at least 8 for the length of the header"
-    case .headerTooLarge(let bytes):
-      "the header claims \(bytes) bytes, expected at most \(SafetensorsLimits.headerBytes)"
+    case .headerTooLarge(let bytes, let limit):
+      "the header claims \(bytes) bytes, expected at most \(limit)"
     case .headerBeyondFile(let bytes, let available):
       "the header claims \(bytes) bytes, but the file has \(available) left"
     case .headerDoesNotBeginWithBrace(let found):
@@ -162,16 +162,4 @@ extension SafetensorsProblem: CustomStringConvertible {
       nil
     }
   }
-}
-
-/// Limits that keep the cost of a hostile file small; no published file comes near them.
-public enum SafetensorsLimits {
-  /// Longest header, as in the published format.
-  public static let headerBytes = 100_000_000
-  /// Most tensors in a file.
-  public static let tensors = 1 << 18
-  /// Most dimensions of a tensor.
-  public static let dimensions = 64
-  /// Most entries of `__metadata__`.
-  public static let metadataEntries = 1 << 16
 }

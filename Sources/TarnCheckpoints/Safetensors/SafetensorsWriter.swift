@@ -58,10 +58,10 @@ public struct SafetensorsWriter {
       throw .unwritableTensor(
         name: name, found: "a name that was added before", expected: "another name")
     }
-    guard shape.allSatisfy({ $0 >= 0 }), shape.count <= SafetensorsLimits.dimensions else {
+    guard shape.allSatisfy({ $0 >= 0 }), shape.count <= FileLimits().dimensions else {
       throw .unwritableTensor(
         name: name, found: "shape \(shape)",
-        expected: "at most \(SafetensorsLimits.dimensions) dimensions, none negative")
+        expected: "at most \(FileLimits().dimensions) dimensions, none negative")
     }
     let byteCount: Int
     do {
@@ -214,8 +214,10 @@ public struct SafetensorsWriter {
       bytes.append(UInt8(ascii: " "))
     }
     var length = UInt64(bytes.count - SafetensorsHeader.prefixByteCount)
-    guard length <= UInt64(SafetensorsLimits.headerBytes) else {
-      throw .invalidSafetensors(file: "the file to be written", .headerTooLarge(bytes: length))
+    let limit = FileLimits().headerBytes
+    guard length <= UInt64(limit) else {
+      throw .invalidSafetensors(
+        file: "the file to be written", .headerTooLarge(bytes: length, limit: limit))
     }
     for position in 0..<SafetensorsHeader.prefixByteCount {
       bytes[position] = UInt8(truncatingIfNeeded: length)

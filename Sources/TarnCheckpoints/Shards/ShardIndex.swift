@@ -12,13 +12,15 @@ struct ShardIndex {
   private(set) var index: [TensorName: Int] = [:]
 
   private var scanner: JSONScanner
+  private let limits: FileLimits
   private var places: [ByteKey: Int] = [:]
 
   /// Values of other keys are passed over by recursion, one level each.
   private static let depthLimit = 16
 
   /// Reads an index.
-  init(_ bytes: [UInt8]) throws(ShardProblem) {
+  init(_ bytes: [UInt8], _ limits: FileLimits) throws(ShardProblem) {
+    self.limits = limits
     scanner = JSONScanner(bytes, depthLimit: Self.depthLimit)
     var hasWeightMap = false
     try scan { (scanner) throws(JSONError) in try scanner.openObject() }
@@ -60,7 +62,9 @@ struct ShardIndex {
     try scan { (scanner) throws(JSONError) in try scanner.openObject() }
     while let key = try nextKey() {
       let name = TensorName(key)
-      guard tensors.count < ShardLimits.tensors else { throw .tooManyTensors }
+      guard tensors.count < limits.tensors else {
+        throw .tooManyTensors(limit: limits.tensors)
+      }
       guard index.updateValue(tensors.count, forKey: name) == nil else {
         throw .duplicateTensor(name)
       }
@@ -74,7 +78,7 @@ struct ShardIndex {
   private mutating func place(of file: String) throws(ShardProblem) -> Int {
     let key = ByteKey(text: file)
     if let place = places[key] { return place }
-    guard shards.count < ShardLimits.shards else { throw .tooManyShards }
+    guard shards.count < limits.shards else { throw .tooManyShards(limit: limits.shards) }
     places[key] = shards.count
     shards.append(file)
     return shards.count - 1

@@ -10,10 +10,10 @@ public enum ShardProblem: Error, Hashable, Sendable {
   case weightMapNotObject
   /// `weight_map` names no tensor.
   case emptyWeightMap
-  /// `weight_map` names more tensors than ``ShardLimits/tensors``.
-  case tooManyTensors
-  /// `weight_map` names more files than ``ShardLimits/shards``.
-  case tooManyShards
+  /// `weight_map` names more tensors than ``FileLimits/tensors``.
+  case tooManyTensors(limit: Int)
+  /// `weight_map` names more files than ``FileLimits/shards``.
+  case tooManyShards(limit: Int)
   /// `weight_map` has a tensor twice.
   case duplicateTensor(TensorName)
   /// The file of a tensor is not named by a string.
@@ -43,10 +43,10 @@ extension ShardProblem: CustomStringConvertible {
       "key \"weight_map\" is not an object"
     case .emptyWeightMap:
       "key \"weight_map\" names no tensor"
-    case .tooManyTensors:
-      "key \"weight_map\" names more than \(ShardLimits.tensors) tensors"
-    case .tooManyShards:
-      "key \"weight_map\" names more than \(ShardLimits.shards) files"
+    case .tooManyTensors(let limit):
+      "key \"weight_map\" names more than \(limit) tensors"
+    case .tooManyShards(let limit):
+      "key \"weight_map\" names more than \(limit) files"
     case .duplicateTensor(let name):
       "tensor \(quoted(name.text)) occurs twice"
     case .fileNotString(let name):
@@ -63,14 +63,4 @@ extension ShardProblem: CustomStringConvertible {
         + " \(quoted(listed))"
     }
   }
-}
-
-/// Limits that keep the cost of a hostile index small; no published index comes near them.
-public enum ShardLimits {
-  /// Longest index, in bytes.
-  public static let indexBytes = 64 << 20
-  /// Most tensors of all shards together.
-  public static let tensors = 1 << 18
-  /// Most shards.
-  public static let shards = 1 << 12
 }

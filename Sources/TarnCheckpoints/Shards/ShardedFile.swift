@@ -30,14 +30,10 @@ public final class ShardedFile: TensorFile {
   ///   is wrong with a shard.
   public init(path: String, loading: Loading = .mapped) throws(CheckpointError) {
     self.path = path
-    let file = try OpenFile.open(path)
-    guard file.byteCount <= ShardLimits.indexBytes else {
-      throw .fileTooLarge(path: path, bytes: file.byteCount, limit: ShardLimits.indexBytes)
-    }
-    let bytes = try file.bytes(in: 0..<file.byteCount)
+    let bytes = try OpenFile.open(path).bytes(atMost: loading.limits.indexBytes)
     let name = fileName(path)
     do throws(ShardProblem) {
-      index = try ShardIndex(bytes)
+      index = try ShardIndex(bytes, loading.limits)
     } catch {
       throw .invalidShardIndex(file: name, error)
     }

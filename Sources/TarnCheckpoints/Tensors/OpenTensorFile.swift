@@ -21,8 +21,13 @@ public func openTensorFile(
 /// Opens a file that is no index, by its first bytes.
 func openShard(path: String, loading: Loading) throws(CheckpointError) -> any TensorFile {
   let file = try OpenFile.open(path)
-  let prefix = try file.bytes(in: 0..<min(4, file.byteCount))
-  if ZipDirectory.begins(prefix) || prefix.first == PickleOpcode.proto.rawValue {
+  let prefix = try file.bytes(in: 0..<min(9, file.byteCount))
+  // The length of a safetensors header may begin with the byte of a pickle.
+  let isSafetensors =
+    prefix.count == 9 && prefix[4..<8].allSatisfy { $0 == 0 } && prefix[8] == UInt8(ascii: "{")
+  if ZipDirectory.begins(prefix)
+    || prefix.first == PickleOpcode.proto.rawValue && !isSafetensors
+  {
     return try PyTorchFile(path: path, loading: loading)
   }
   return try SafetensorsFile(path: path, loading: loading)

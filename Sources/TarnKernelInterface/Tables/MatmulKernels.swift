@@ -21,10 +21,17 @@ public struct MatmulKernels: Sendable {
   ///
   /// Parameters: B, the panels, the packed form.
   public var packTransposed: @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void
-  /// `C = activation(A·B + bias) + residual` for some panels of a packed B, or with A·B added to C
-  /// before the rest.
+  /// Rounds packed strips to ``WeightFormat/int8``.
   ///
-  /// The workspace is ``Blocking/matmulWorkspace`` elements.
+  /// Parameters: the strips, their depth and columns, `PackedView.elementCount` bytes, a scale for
+  /// each column of the strips, padding included.
+  public var quantize:
+    @Sendable (Pointer, Int, Int, UnsafeMutableRawPointer, MutablePointer) -> Void
+  /// `C = activation(scales ∘ A·B + bias) + residual` for some panels of a packed B, or with A·B added
+  /// to C before the rest.
+  ///
+  /// The workspace is ``Blocking/matmulWorkspace`` elements if B is held as Float, else
+  /// ``Blocking/wideningWorkspace``.
   public var multiply:
     @Sendable (
       _ a: MatrixView, _ b: PackedView, _ panels: Range<Int>, _ adding: Bool,
@@ -45,6 +52,8 @@ public struct MatmulKernels: Sendable {
     tileColumns: Int,
     pack: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
     packTransposed: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
+    quantize:
+      @escaping @Sendable (Pointer, Int, Int, UnsafeMutableRawPointer, MutablePointer) -> Void,
     multiply:
       @escaping @Sendable (
         MatrixView, PackedView, Range<Int>, Bool, EpilogueView, MutableMatrixView, MutablePointer
@@ -58,6 +67,7 @@ public struct MatmulKernels: Sendable {
     self.tileColumns = tileColumns
     self.pack = pack
     self.packTransposed = packTransposed
+    self.quantize = quantize
     self.multiply = multiply
     self.multiplyUnpacked = multiplyUnpacked
   }

@@ -14,6 +14,11 @@ public struct MemoryKernels: Sendable {
     @Sendable (
       _ table: MatrixView, _ indices: UnsafePointer<Int32>, _ adding: Bool, _ y: MutableMatrixView
     ) -> Void
+  /// `y[i]` = column `indices[i]` of a packed matrix, or that added to what `y` holds.
+  public var gatherColumns:
+    @Sendable (
+      _ table: PackedView, _ indices: UnsafePointer<Int32>, _ adding: Bool, _ y: MutableMatrixView
+    ) -> Void
   /// Little-endian bfloat16 to Float, exactly; any alignment.
   ///
   /// Parameters: `2 · count` bytes, `[count]`, the count.
@@ -38,6 +43,8 @@ public struct MemoryKernels: Sendable {
   /// A table of these members; see the properties.
   public init(
     gather: @escaping @Sendable (MatrixView, UnsafePointer<Int32>, Bool, MutableMatrixView) -> Void,
+    gatherColumns:
+      @escaping @Sendable (PackedView, UnsafePointer<Int32>, Bool, MutableMatrixView) -> Void,
     widenBFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
     widenFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
     narrowBFloat16: @escaping @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void,
@@ -45,6 +52,7 @@ public struct MemoryKernels: Sendable {
     transpose: @escaping @Sendable (MatrixView, Range<Int>, MutableMatrixView) -> Void
   ) {
     self.gather = gather
+    self.gatherColumns = gatherColumns
     self.widenBFloat16 = widenBFloat16
     self.widenFloat16 = widenFloat16
     self.narrowBFloat16 = narrowBFloat16

@@ -11,8 +11,9 @@ public struct PoolingKernels: Sendable {
 
   /// The sum of the kept rows, one chain a column in row order from zero.
   ///
-  /// Parameters: `[tokens × columns]`, one flag a row or nil for all, the sum `[columns]`.
-  public var sumRows: @Sendable (MatrixView, UnsafePointer<Bool>?, MutablePointer) -> Void
+  /// Parameters: `[tokens × columns]`, one flag a row or nil for all, whether the rows may lie in a cache
+  /// (which changes the speed alone), the sum `[columns]`.
+  public var sumRows: @Sendable (MatrixView, UnsafePointer<Bool>?, Bool, MutablePointer) -> Void
   /// `y = factor · y + scale · x`.
   ///
   /// The last parameter is the number of elements.
@@ -93,7 +94,7 @@ public struct PoolingKernels: Sendable {
 
   /// A table of these members; see the properties.
   public init(
-    sumRows: @escaping @Sendable (MatrixView, UnsafePointer<Bool>?, MutablePointer) -> Void,
+    sumRows: @escaping @Sendable (MatrixView, UnsafePointer<Bool>?, Bool, MutablePointer) -> Void,
     accumulate: @escaping @Sendable (Pointer, Float, Float, MutablePointer, Int) -> Void,
     divide: @escaping @Sendable (MutablePointer, Float, Int) -> Void,
     segmentMax: @escaping @Sendable (MatrixView, UnsafePointer<Int32>, MutableMatrixView) -> Void,

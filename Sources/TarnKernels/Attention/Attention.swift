@@ -329,8 +329,9 @@ private struct AttentionCall {
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
-          rows: height, vectors: vectors, q + row &* e, e, strips + strip &* 16 &* e, 16, 16 &* e,
-          depth: e, scores + row &* stride + strip &* 16, stride, adding: false)
+          Float32Element.self, rows: height, vectors: vectors, q + row &* e, e,
+          strips + strip &* 16 &* e, 16, 16 &* e, depth: e, scores + row &* stride + strip &* 16,
+          stride, adding: false)
         row &+= height
       }
       strip &+= vectors
@@ -402,7 +403,7 @@ private struct AttentionCall {
       for tile in 0..<tiles {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
-          rows: height, vectors: vectors,
+          Float32Element.self, rows: height, vectors: vectors,
           scores + (firstScore &+ row) &* AttentionBlocking.scoreStride,
           AttentionBlocking.scoreStride, values.base + x &* 16, values.rowStride, 16, depth: count,
           o + (first &+ row) &* f + x &* 16, f, adding: !isFirst)

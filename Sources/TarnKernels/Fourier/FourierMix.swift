@@ -345,12 +345,4 @@ extension SIMD16<Float> {
       self[15], self[14], self[13], self[12], self[11], self[10], self[9], self[8], self[7],
       self[6], self[5], self[4], self[3], self[2], self[1], self[0])
   }
-
-  /// The first `count` lanes, the others 0.
-  @inline(__always)
-  fileprivate func kept(_ count: Int) -> Lanes {
-    let lane = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-    return Lanes.zero.replacing(
-      with: self, where: lane .< SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: count)))
-  }
 }

@@ -13,21 +13,22 @@ private struct LaneRow {
 /// `vectors` folds away. Nothing is indexed at run time, so nothing is moved to memory. (An
 /// `InlineArray` does as well, but leaves specialisations of its initialiser behind: weak symbols
 /// of the standard library, which the linker would share between instruction sets.)
-enum Tile<let rows: Int, let vectors: Int> {
+enum Tile<Element: WeightElement, let rows: Int, let vectors: Int> {
 
   /// `c = a · b`, or `c + a · b`, for one tile and one k-block.
   ///
   ///     s[i, j] = 0;  s[i, j] = fma(a[i, k], b[k, j], s[i, j])  for k = 0 … depth-1
   ///     c[i, j] = s[i, j]           or   c[i, j] + s[i, j]
   ///
-  /// Limit: FMA throughput. Per k: `rows · vectors` FMA, `vectors` loads, `rows` broadcasts.
+  /// Limit: FMA throughput. Per k: `rows · vectors` FMA, `vectors` loads and conversions of B, `rows`
+  /// broadcasts.
   ///
   /// ## Safety
   /// Readable: `a[i·aStride + k]`, `b[k·bStride + v·bStep + 0 ..< 16]` for v < vectors. Writable:
   /// `c[i·cStride + 0 ..< 16·vectors]`, distinct from both. Strides in elements, any alignment.
   @inline(never)
   static func multiply(
-    _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int,
+    _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafeRawPointer, _ bStride: Int,
     _ bStep: Int, _ depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ adding: Bool
   ) {
     var s0 = LaneRow()
@@ -38,13 +39,14 @@ enum Tile<let rows: Int, let vectors: Int> {
     var s5 = LaneRow()
     var s6 = LaneRow()
     var s7 = LaneRow()
+    let bStep = bStep &* Element.size
     var bRow = b
     var k = 0
     while k < depth {
       var bs = LaneRow()
-      bs.v0 = Lanes(bRow)
-      if vectors > 1 { bs.v1 = Lanes(bRow + bStep) }
-      if vectors > 2 { bs.v2 = Lanes(bRow + 2 &* bStep) }
+      bs.v0 = Element.lanes(bRow)
+      if vectors > 1 { bs.v1 = Element.lanes(bRow + bStep) }
+      if vectors > 2 { bs.v2 = Element.lanes(bRow + 2 &* bStep) }
       step(0, &s0, bs, a + k, aStride)
       step(1, &s1, bs, a + k, aStride)
       step(2, &s2, bs, a + k, aStride)
@@ -53,7 +55,7 @@ enum Tile<let rows: Int, let vectors: Int> {
       step(5, &s5, bs, a + k, aStride)
       step(6, &s6, bs, a + k, aStride)
       step(7, &s7, bs, a + k, aStride)
-      bRow += bStride
+      bRow += bStride &* Element.size
       k &+= 1
     }
     write(0, s0, c, cStride, adding)
@@ -102,22 +104,23 @@ enum Tile<let rows: Int, let vectors: Int> {
 /// Readable: `a[k]`, `b[v·bStep + 16·k + 0 ..< 16]` for v < 6. Writable: `c[0 ..< 96]`, distinct from
 /// both.
 @inline(never)
-func multiplyWideRow(
-  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ bStep: Int, depth: Int,
-  _ c: UnsafeMutablePointer<Float>, adding: Bool
+func multiplyWideRow<Element: WeightElement>(
+  _ element: Element.Type, _ a: UnsafePointer<Float>, _ b: UnsafeRawPointer, _ bStep: Int,
+  depth: Int, _ c: UnsafeMutablePointer<Float>, adding: Bool
 ) {
   var left = LaneRow()
   var right = LaneRow()
+  let bStep = bStep &* Element.size
   var bRow = b
   for k in 0..<depth {
     let x = Lanes(repeating: a[k])
-    left.v0 = multiplyAdd(x, Lanes(bRow), left.v0)
-    left.v1 = multiplyAdd(x, Lanes(bRow + bStep), left.v1)
-    left.v2 = multiplyAdd(x, Lanes(bRow + 2 &* bStep), left.v2)
-    right.v0 = multiplyAdd(x, Lanes(bRow + 3 &* bStep), right.v0)
-    right.v1 = multiplyAdd(x, Lanes(bRow + 4 &* bStep), right.v1)
-    right.v2 = multiplyAdd(x, Lanes(bRow + 5 &* bStep), right.v2)
-    bRow += 16
+    left.v0 = multiplyAdd(x, Element.lanes(bRow), left.v0)
+    left.v1 = multiplyAdd(x, Element.lanes(bRow + bStep), left.v1)
+    left.v2 = multiplyAdd(x, Element.lanes(bRow + 2 &* bStep), left.v2)
+    right.v0 = multiplyAdd(x, Element.lanes(bRow + 3 &* bStep), right.v0)
+    right.v1 = multiplyAdd(x, Element.lanes(bRow + 4 &* bStep), right.v1)
+    right.v2 = multiplyAdd(x, Element.lanes(bRow + 5 &* bStep), right.v2)
+    bRow += 16 &* Element.size
   }
   (adding ? Lanes(c) + left.v0 : left.v0).store(c)
   (adding ? Lanes(c + 16) + left.v1 : left.v1).store(c + 16)

@@ -60,3 +60,51 @@ func packTransposed(_ b: MatrixView, panels: Range<Int>, _ packed: UnsafeMutable
     first &+= 16
   }
 }
+
+/// Rounds packed strips to whole numbers of eight bits, each column by its own scale.
+///
+///     s[j] = max_k |b[k, j]| / 127
+///     q[k, j] = b[k, j] / s[j], rounded to nearest, ties to even, at most ±127; 0 where s[j] is 0
+///
+/// - Parameters:
+///   - strips: `depth × columns`, packed.
+///   - depth: rows of the matrix.
+///   - columns: columns of the matrix.
+///   - target: as many bytes as there are elements.
+///   - scales: `[columns]`, rounded up to a multiple of sixteen. NaN or ∞ for a column that holds one,
+///     whose q have no meaning.
+///
+/// Each step is one rounding that all targets have. Cost: two reads of a strip, a division an element.
+///
+/// ## Safety
+/// `strips` readable and `target` writable for `PackedView.elementCount` elements, `scales` for the
+/// columns, rounded up; all distinct.
+func quantize(
+  _ strips: UnsafePointer<Float>, depth: Int, columns: Int, into target: UnsafeMutableRawPointer,
+  scales: UnsafeMutablePointer<Float>
+) {
+  var first = 0
+  while first < columns {
+    let strip = strips + first &* depth
+    var largest = Lanes.zero
+    for k in 0..<depth {
+      let bits = unsafeBitCast(Lanes(strip + 16 &* k), to: SIMD16<UInt32>.self)
+      largest = largest.maximum(unsafeBitCast(bits & 0x7FFF_FFFF, to: Lanes.self))
+    }
+    let scale = largest / 127
+    scale.store(scales + first)
+    let divisor = scale.replacing(with: .infinity, where: scale .== 0)
+    for k in 0..<depth {
+      var x = Lanes(strip + 16 &* k) / divisor
+      // A denormal scale is far from largest / 127.
+      x.replace(with: 127, where: x .> 127)
+      x.replace(with: -127, where: x .< -127)
+      // Adding 1.5·2²³ leaves the nearest whole number in the low bits.
+      let bits = unsafeBitCast(x + 0x1.8p23, to: SIMD16<Int32>.self)
+      var bytes = SIMD16<Int8>()
+      for i in 0..<16 { bytes[i] = Int8(truncatingIfNeeded: bits[i]) }
+      (target + (first &* depth &+ 16 &* k)).storeBytes(of: bytes, as: SIMD16<Int8>.self)
+    }
+    first &+= 16
+  }
+}

@@ -14,6 +14,10 @@
 /// strip of B is read before its first tile. The result depends on none of this: each element of C is
 /// one chain over k.
 enum TileShape {
+  /// The most tiles of rows that convert weights of fewer bits for themselves, each in registers; more
+  /// share what is widened once.
+  static var convertingTiles: Int { @inline(__always) get { 4 } }
+
   #if TARN_AVX512
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }
@@ -51,59 +55,59 @@ enum TileShape {
   #endif
 }
 
-/// Calls the micro-kernel instantiated for `rows × vectors`.
+/// Calls the micro-kernel instantiated for the format of B and `rows × vectors`.
 ///
 /// ## Safety
 /// As ``Tile/multiply``. `1 ≤ rows ≤ TileShape.rows`, `1 ≤ vectors ≤ TileShape.vectors`.
 @inline(__always)
-func multiplyTile(
-  rows: Int, vectors: Int, _ a: UnsafePointer<Float>, _ aStride: Int, _ b: UnsafePointer<Float>,
-  _ bStride: Int, _ bStep: Int, depth: Int, _ c: UnsafeMutablePointer<Float>, _ cStride: Int,
-  adding: Bool
+func multiplyTile<Element: WeightElement>(
+  _ element: Element.Type, rows: Int, vectors: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
+  _ b: UnsafeRawPointer, _ bStride: Int, _ bStep: Int, depth: Int,
+  _ c: UnsafeMutablePointer<Float>, _ cStride: Int, adding: Bool
 ) {
   #if TARN_AVX512
     switch vectors &* 8 &+ rows {
-    case 32: Tile<8, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 31: Tile<7, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 30: Tile<6, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 29: Tile<5, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 28: Tile<4, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 27: Tile<3, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 26: Tile<2, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 24: Tile<8, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 23: Tile<7, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 22: Tile<6, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 21: Tile<5, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 20: Tile<4, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 19: Tile<3, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 16: Tile<8, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 15: Tile<7, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 32: Tile<Element, 8, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 31: Tile<Element, 7, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 30: Tile<Element, 6, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 29: Tile<Element, 5, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 28: Tile<Element, 4, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 27: Tile<Element, 3, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 26: Tile<Element, 2, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 25: Tile<Element, 1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 24: Tile<Element, 8, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 23: Tile<Element, 7, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 22: Tile<Element, 6, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 21: Tile<Element, 5, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 20: Tile<Element, 4, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 19: Tile<Element, 3, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 18: Tile<Element, 2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 17: Tile<Element, 1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 16: Tile<Element, 8, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 15: Tile<Element, 7, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 14: Tile<Element, 6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 13: Tile<Element, 5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 12: Tile<Element, 4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 11: Tile<Element, 3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 10: Tile<Element, 2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<Element, 1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #elseif TARN_AVX2 || arch(arm64)
     switch vectors &* 8 &+ rows {
-    case 25: Tile<1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 18: Tile<2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 17: Tile<1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 14: Tile<6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 13: Tile<5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 12: Tile<4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 11: Tile<3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    case 10: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 25: Tile<Element, 1, 3>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 18: Tile<Element, 2, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 17: Tile<Element, 1, 2>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 14: Tile<Element, 6, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 13: Tile<Element, 5, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 12: Tile<Element, 4, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 11: Tile<Element, 3, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 10: Tile<Element, 2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<Element, 1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #else
     switch rows {
-    case 2: Tile<2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
-    default: Tile<1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    case 2: Tile<Element, 2, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
+    default: Tile<Element, 1, 1>.multiply(a, aStride, b, bStride, bStep, depth, c, cStride, adding)
     }
   #endif
 }

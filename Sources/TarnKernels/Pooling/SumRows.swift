@@ -7,15 +7,18 @@ import TarnKernelInterface
 /// - Parameters:
 ///   - x: `[tokens × columns]`: one chunk (at most ``Blocking/tokens`` rows) of a sequence.
 ///   - keep: one flag a row, or nil for all.
+///   - isNear: whether `x` may lie in a cache: then eight rows without flags are taken in a sweep, so that
+///     the sum is loaded and stored once for eight. Memory is read fastest as one stream, row after row.
 ///   - sum: `[columns]`, written.
 ///
-/// A row that is not kept is not read. Cost: one read of `x`; without flags eight rows a sweep, so
-/// the sum is loaded and stored once for eight.
-func sumRows(_ x: MatrixView, keep: UnsafePointer<Bool>?, into sum: UnsafeMutablePointer<Float>) {
+/// A row that is not kept is not read. Cost: one read of `x`.
+func sumRows(
+  _ x: MatrixView, keep: UnsafePointer<Bool>?, isNear: Bool, into sum: UnsafeMutablePointer<Float>
+) {
   for j in 0..<x.columns { sum[j] = 0 }
   var t = 0
   while t < x.rows {
-    if keep == nil && t &+ 8 <= x.rows {
+    if isNear && keep == nil && t &+ 8 <= x.rows {
       addEight(x[rows: t..<t &+ 8], to: sum)
       t &+= 8
     } else {

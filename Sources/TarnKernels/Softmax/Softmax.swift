@@ -14,10 +14,10 @@ import TarnKernelInterface
 ///   - scale: the factor `s`.
 ///   - y: `[rows × columns]`. May be `x`.
 ///
-/// A row is searched for its maximum first, which brings it to L1 as fast as it comes. While its
-/// exponentials are computed, row i - 2 is scaled, whose sum nobody waits for any more. Exponentials below 2^-126.5 are flushed to 0. For s > 0, -∞ gives 0; a row of
-/// -∞ alone, or with NaN or +∞, is NaN up to its length. Cost: one read, one write, one exponential an
-/// element; bound by arithmetic.
+/// While a row's exponentials are computed, row i - 2 is scaled, whose sum nobody waits for any more, and
+/// the maximum of row i + 1 is searched, which brings that row to L1 meanwhile. Exponentials below
+/// 2^-126.5 are flushed to 0. For s > 0, -∞ gives 0; a row of -∞ alone, or with NaN or +∞, is NaN up to its
+/// length. Cost: one read, one write, one exponential an element; bound by arithmetic.
 func softmax(
   _ x: MatrixView, lengths: UnsafePointer<Int32>?, scale: Float, into y: MutableMatrixView
 ) {
@@ -30,29 +30,70 @@ func softmax(
   }
   guard x.rows > 0 else { return }
   let last = x.rows &- 1
-  // The reciprocal sums of rows i - 2 and i - 1.
+  let tails = RowTails(columns: x.columns)
+  // The reciprocal sums of rows i - 2 and i - 1, the extreme of row i.
   var norm: Float = 1
   var nextNorm: Float = 1
+  var maxima = noMaxima
+  search(x.row(0), scale: scale, from: 0, count: count(0), tails, &maxima)
   for i in 0..<x.rows {
     let row = y.row(i)
+    let m = joinedExtreme(maxima, scale: scale)
+    maxima = noMaxima
     let total = exponentials(
-      x.row(i), scale: scale, from: extreme(x.row(i), scale: scale, count: count(i)), into: row,
-      count: count(i), scaling: y.row(max(0, i &- 2)), count: count(i &- 2), by: norm)
-    if count(i) < x.columns {
-      map(row + count(i), into: row + count(i), count: x.columns &- count(i), cleared)
-    }
+      x.row(i), scale: scale, from: m, into: row, count: count(i), scaling: y.row(max(0, i &- 2)),
+      count: count(i &- 2), by: norm, searching: x.row(min(last, i &+ 1)), count: count(i &+ 1),
+      tails, &maxima)
+    let end = tails.end(count(i))
+    if end < x.columns { map(row + end, into: row + end, count: x.columns &- end, cleared) }
     norm = nextNorm
     nextNorm = 1 / total
   }
-  if last > 0 { scaleRow(y.row(last &- 1), by: norm, count: count(last &- 1)) }
-  scaleRow(y.row(last), by: nextNorm, count: count(last))
+  if last > 0 { scaleRow(y.row(last &- 1), by: norm, from: 0, count: count(last &- 1), tails) }
+  scaleRow(y.row(last), by: nextNorm, from: 0, count: count(last), tails)
 }
 
-/// `x = factor · x`.
-private func scaleRow(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+/// The last 1 to 15 of the elements that count in a row.
+///
+/// Rows of whole vectors have room behind them: all sixteen lanes are read, and written as 0 where they
+/// do not count.
+private struct RowTails {
+  let haveRoom: Bool
+
+  @inline(__always)
+  init(columns: Int) { haveRoom = columns % 16 == 0 }
+
+  /// Where the writing of `count` elements ends.
+  @inline(__always)
+  func end(_ count: Int) -> Int { haveRoom ? (count &+ 15) & ~15 : count }
+
+  /// `count` elements from `p`, the other lanes `fill`.
+  @inline(__always)
+  func load(_ p: UnsafePointer<Float>, count: Int, fill: Float) -> Lanes {
+    haveRoom ? Lanes(p).kept(count, fill: fill) : Lanes(p, count: count, fill: fill)
+  }
+
+  /// Stores `count` lanes at `p`.
+  @inline(__always)
+  func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>, count: Int) {
+    if haveRoom { x.kept(count).store(p) } else { x.store(p, count: count) }
+  }
+}
+
+/// `x[i] = factor · x[i]` from `start`.
+private func scaleRow(
+  _ x: UnsafeMutablePointer<Float>, by factor: Float, from start: Int, count: Int, _ tails: RowTails
+) {
   let factor = Lanes(repeating: factor)
-  @inline(__always) func scaled(_ x: Lanes) -> Lanes { x * factor }
-  map(x, into: x, count: count, scaled)
+  var i = start
+  while i &+ 16 <= count {
+    (Lanes(UnsafePointer(x + i)) * factor).store(x + i)
+    i &+= 16
+  }
+  if i < count {
+    let rest = count &- i
+    tails.store(tails.load(x + i, count: rest, fill: 0) * factor, x + i, count: rest)
+  }
 }
 
 /// `s·log₂ e`, the factor of ``exponential(_:_:_:)``.
@@ -69,17 +110,30 @@ func exponential(_ x: Lanes, _ m: Lanes, _ factor: Lanes) -> Lanes {
 
 /// The x[i] with the largest `s·x[i]`: the largest x, or for negative s the smallest.
 ///
-/// ∓∞ for an empty row. NaN counts as nothing. Of two zeros either. Four maxima go side by side, since one
-/// waits for the one before.
+/// ∓∞ for an empty row. NaN counts as nothing. Of two zeros either.
 func extreme(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
-  let sign = SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
-  let lowest = Lanes(repeating: -.infinity)
+  var maxima = noMaxima
+  search(x, scale: scale, from: 0, count: count, RowTails(columns: count), &maxima)
+  return joinedExtreme(maxima, scale: scale)
+}
+
+/// Four maxima, since one waits for the one before: -∞.
+private var noMaxima: LaneSums {
+  @inline(__always) get {
+    let lowest = Lanes(repeating: -.infinity)
+    return (lowest, lowest, lowest, lowest)
+  }
+}
+
+/// Raises the maxima to the ±x[i] from `start`.
+private func search(
+  _ x: UnsafePointer<Float>, scale: Float, from start: Int, count: Int, _ tails: RowTails,
+  _ maxima: inout LaneSums
+) {
+  let sign = signs(scale)
   @inline(__always) func larger(_ m: Lanes, _ x: Lanes) -> Lanes { largerWithSign(m, x, sign) }
-  var m0 = lowest
-  var m1 = lowest
-  var m2 = lowest
-  var m3 = lowest
-  var i = 0
+  var (m0, m1, m2, m3) = maxima
+  var i = start
   while i &+ 64 <= count {
     m0 = larger(m0, Lanes(x + i))
     m1 = larger(m1, Lanes(x + i + 16))
@@ -93,9 +147,21 @@ func extreme(_ x: UnsafePointer<Float>, scale: Float, count: Int) -> Float {
   }
   if i < count {
     // A fill that is no number counts as nothing.
-    m1 = larger(m1, Lanes(x + i, count: count &- i, fill: .nan))
+    m1 = larger(m1, tails.load(x + i, count: count &- i, fill: .nan))
   }
-  return withSign(m0.maximum(m1).maximum(m2.maximum(m3)).joinedMaximum(), of: scale)
+  maxima = (m0, m1, m2, m3)
+}
+
+/// The extreme that four maxima hold.
+private func joinedExtreme(_ maxima: LaneSums, scale: Float) -> Float {
+  withSign(
+    maxima.0.maximum(maxima.1).maximum(maxima.2.maximum(maxima.3)).joinedMaximum(), of: scale)
+}
+
+/// The sign bit of `scale` in each lane.
+@inline(__always)
+private func signs(_ scale: Float) -> SIMD16<UInt32> {
+  SIMD16<UInt32>(repeating: scale.bitPattern & 0x8000_0000)
 }
 
 /// `m`, or -m for negative `scale`.
@@ -112,54 +178,61 @@ private func largerWithSign(_ m: Lanes, _ x: Lanes, _ sign: SIMD16<UInt32>) -> L
 }
 
 /// `y[i] = exp(s·(x[i] - m))`, the sum of the y[i] in the order of Rows.swift; and on the way
-/// `z[i] = norm · z[i]`.
+/// `z[i] = norm · z[i]`, and the maxima of `w`.
 ///
 /// `m` is the x with the largest s·x; ±∞, or a NaN in the row, makes at least the sum NaN. `y` may be
-/// `x`; `z` is another row, or empty.
+/// `x`; `z` and `w` are other rows, or empty.
 private func exponentials(
   _ x: UnsafePointer<Float>, scale: Float, from m: Float, into y: UnsafeMutablePointer<Float>,
-  count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float
+  count: Int, scaling z: UnsafeMutablePointer<Float>, count zCount: Int, by norm: Float,
+  searching w: UnsafePointer<Float>, count wCount: Int, _ tails: RowTails,
+  _ maxima: inout LaneSums
 ) -> Float {
   let factor = binaryScale(scale)
-  // Where both rows have elements, the work on the other goes along.
-  let common = min(count, zCount) & ~63
+  // Where all three rows have elements, the work on the others goes along.
+  let common = min(count, zCount, wCount) & ~63
   var sums = noSums
   if common > 0 {
-    addExponentialsOfTwo(
-      &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm)
+    addExponentialsOfThree(
+      &sums, x, factor: factor, from: m, into: y, count: common, scaling: z, by: norm,
+      searching: w, scale: scale, &maxima)
   }
   if common < count {
-    addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count)
+    addExponentials(&sums, x, factor: factor, from: m, into: y, start: common, count: count, tails)
   }
-  if common < zCount { scaleRow(z + common, by: norm, count: zCount &- common) }
+  if common < zCount { scaleRow(z, by: norm, from: common, count: zCount, tails) }
+  if common < wCount { search(w, scale: scale, from: common, count: wCount, tails, &maxima) }
   return joined(sums)
 }
 
-/// The loop of `exponentials` where both rows have elements; `count` is a multiple of 64.
+/// The loop of `exponentials` where all rows have elements; `count` is a multiple of 64.
 ///
 /// A function of its own: in one that grows too large the compiler keeps the parts as calls, and where
 /// lanes are joined it takes the loop's vectors apart.
 @inline(never)
-private func addExponentialsOfTwo(
+private func addExponentialsOfThree(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
   into y: UnsafeMutablePointer<Float>, count: Int, scaling z: UnsafeMutablePointer<Float>,
-  by norm: Float
+  by norm: Float, searching w: UnsafePointer<Float>, scale: Float, _ maxima: inout LaneSums
 ) {
   let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
   let norm = Lanes(repeating: norm)
+  let sign = signs(scale)
   @inline(__always) func value(_ i: Int) -> Lanes {
     let value = exponential(Lanes(x + i), shift, factor)
     value.store(y + i)
     (Lanes(UnsafePointer(z + i)) * norm).store(z + i)
     return value
   }
-  var s0 = sums.0
-  var s1 = sums.1
-  var s2 = sums.2
-  var s3 = sums.3
+  var (s0, s1, s2, s3) = sums
+  var (m0, m1, m2, m3) = maxima
   var i = 0
   while i < count {
+    m0 = largerWithSign(m0, Lanes(w + i), sign)
+    m1 = largerWithSign(m1, Lanes(w + i + 16), sign)
+    m2 = largerWithSign(m2, Lanes(w + i + 32), sign)
+    m3 = largerWithSign(m3, Lanes(w + i + 48), sign)
     s0 += value(i)
     s1 += value(i &+ 16)
     s2 += value(i &+ 32)
@@ -167,13 +240,14 @@ private func addExponentialsOfTwo(
     i &+= 64
   }
   sums = (s0, s1, s2, s3)
+  maxima = (m0, m1, m2, m3)
 }
 
 /// The same for one row from `start` on, a multiple of 64.
 @inline(never)
 private func addExponentials(
   _ sums: inout LaneSums, _ x: UnsafePointer<Float>, factor: Float, from m: Float,
-  into y: UnsafeMutablePointer<Float>, start: Int, count: Int
+  into y: UnsafeMutablePointer<Float>, start: Int, count: Int, _ tails: RowTails
 ) {
   let factor = Lanes(repeating: factor)
   let shift = Lanes(repeating: m)
@@ -183,8 +257,8 @@ private func addExponentials(
     return value
   }
   @inline(__always) func tail(_ i: Int, _ rest: Int) -> Lanes {
-    let value = exponential(Lanes(x + i, count: rest, fill: 0), shift, factor)
-    value.store(y + i, count: rest)
+    let value = exponential(tails.load(x + i, count: rest, fill: 0), shift, factor)
+    tails.store(value, y + i, count: rest)
     return value
   }
   addVectors(to: &sums, from: start, count: count, vector, tail: tail)

@@ -8,6 +8,7 @@ func matmulKernels() -> MatmulKernels {
     tileColumns: TileShape.vectors &* 16,
     pack: { pack($0, panels: $1, $2) },
     packTransposed: { packTransposed($0, panels: $1, $2) },
+    quantize: { quantize($0, depth: $1, columns: $2, into: $3, scales: $4) },
     multiply: {
       matmul($0, $1, panels: $2, adding: $3, epilogue: $4, into: $5, workspace: $6)
     },

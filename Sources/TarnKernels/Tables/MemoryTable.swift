@@ -5,8 +5,9 @@ import TarnKernelInterface
 func memoryKernels() -> MemoryKernels {
   MemoryKernels(
     gather: { gather($0, indices: $1, adding: $2, into: $3) },
-    widenBFloat16: { widenBFloat16($0, $1, $2) },
-    widenFloat16: { widenFloat16($0, $1, $2) },
+    gatherColumns: { gatherColumns(of: $0, indices: $1, adding: $2, into: $3) },
+    widenBFloat16: { widen(BFloat16Element.self, $0, $1, $2) },
+    widenFloat16: { widen(Float16Element.self, $0, $1, $2) },
     narrowBFloat16: { narrowBFloat16($0, $1, $2) },
     narrowFloat16: { narrowFloat16($0, $1, $2) },
     transpose: { transpose($0, rows: $1, into: $2) }

@@ -4,7 +4,7 @@ import TarnKernelInterface
 
 func poolingKernels() -> PoolingKernels {
   PoolingKernels(
-    sumRows: { sumRows($0, keep: $1, into: $2) },
+    sumRows: { sumRows($0, keep: $1, isNear: $2, into: $3) },
     accumulate: { accumulate($0, scale: $1, factor: $2, into: $3, count: $4) },
     divide: { divide($0, by: $1, count: $2) },
     segmentMax: { segmentMax($0, labels: $1, into: $2) },

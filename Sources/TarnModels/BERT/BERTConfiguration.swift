@@ -1,7 +1,7 @@
 // What config.json says of a BERT model.
 
 internal import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 
 /// The sizes and switches of a BERT model, range-checked; those of every encoder are at hand too.
 ///
@@ -19,7 +19,7 @@ public struct BERTConfiguration: ModelConfiguration {
   ///
   /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected, also
   ///   for a decoder and for positions that are not a table.
-  init(_ file: ConfigurationFile) throws(ModelError) {
+  package init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       var c = BERTConfiguration()
       c.encoder = try EncoderConfiguration(file)

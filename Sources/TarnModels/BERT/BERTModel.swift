@@ -40,7 +40,7 @@ public struct BERTModel: EncoderModel {
 
   /// A model from weights that need not come from a directory.
   package init(
-    weights root: WeightScope, configuration: BERTConfiguration, directory: String,
+    weights: WeightScope, configuration: BERTConfiguration, directory: String,
     options: ModelOptions
   ) throws(ModelError) {
     self.directory = directory
@@ -48,13 +48,14 @@ public struct BERTModel: EncoderModel {
     let execution = try options.execution()
     self.execution = execution
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
-    let backbone = root.scope(anyOf: ["bert", ""])
-    encoder = try MixingEncoder(backbone, configuration.encoder, on: execution) {
-      (layer) throws(ModelError) in try SelfAttention(layer, configuration, on: execution)
+    let root = ModelWeights(weights, as: options.weights, on: execution)
+    let backbone = root.part(anyOf: ["bert", ""])
+    encoder = try MixingEncoder(backbone, configuration.encoder) {
+      (layer) throws(ModelError) in try SelfAttention(layer, configuration)
     }
     heads = try EncoderHeads(
       backbone: backbone, root: root, configuration.encoder, wordTable: encoder.embeddings.word,
-      relationships: 2, on: execution)
+      relationships: 2)
   }
 
   /// The last hidden states of a batch, masked tokens left out.

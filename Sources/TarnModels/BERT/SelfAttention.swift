@@ -16,21 +16,21 @@ struct SelfAttention: TokenMixing {
 
   /// Reads `attention.self.query`, `key` and `value` and `attention.output` of a layer's scope.
   init(
-    _ weights: WeightScope, _ c: BERTConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: BERTConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
     let attention = weights["attention"]
     var parts: [Linear] = []
     for name in ["query", "key", "value"] {
       parts.append(
-        try Linear(attention["self"], name, inputs: d, outputs: d, on: execution))
+        try Linear(attention["self"], name, inputs: d, outputs: d))
     }
     projections = try operation { () throws(TarnError) in try Linear(joining: parts) }
     keyStart = PackedMatrix.start(after: parts[0].weight.columns)
     valueStart = 2 * keyStart
     heads = c.heads
     output = try ResidualOutput(
-      attention["output"], inputs: d, size: d, epsilon: c.epsilon, on: execution)
+      attention["output"], inputs: d, size: d, epsilon: c.epsilon)
   }
 
   func mix(

@@ -1,7 +1,7 @@
 // What config.json says of an FNet model.
 
 internal import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 internal import TarnKernelInterface
 
 /// The sizes of an FNet model, range-checked: those of every encoder, with FNet's defaults.
@@ -24,7 +24,7 @@ public struct FNetConfiguration: ModelConfiguration {
   /// effect on the result and are ignored.
   ///
   /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected.
-  init(_ file: ConfigurationFile) throws(ModelError) {
+  package init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       var c = FNetConfiguration()
       c.encoder = try EncoderConfiguration(file, defaults: c.encoder)

@@ -42,7 +42,7 @@ public struct FNetModel: EncoderModel {
 
   /// A model from weights that need not come from a directory.
   package init(
-    weights root: WeightScope, configuration: FNetConfiguration, directory: String,
+    weights: WeightScope, configuration: FNetConfiguration, directory: String,
     options: ModelOptions
   ) throws(ModelError) {
     self.directory = directory
@@ -51,13 +51,13 @@ public struct FNetModel: EncoderModel {
     self.execution = execution
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
     let c = configuration.encoder
-    let backbone = root.scope(anyOf: ["fnet", ""])
-    encoder = try MixingEncoder(backbone, c, projectsEmbeddings: true, on: execution) {
-      (layer) throws(ModelError) in try FourierMixing(layer, c, on: execution)
+    let root = ModelWeights(weights, as: options.weights, on: execution)
+    let backbone = root.part(anyOf: ["fnet", ""])
+    encoder = try MixingEncoder(backbone, c, projectsEmbeddings: true) {
+      (layer) throws(ModelError) in try FourierMixing(layer, c)
     }
     heads = try EncoderHeads(
-      backbone: backbone, root: root, c, wordTable: encoder.embeddings.word, relationships: 2,
-      on: execution)
+      backbone: backbone, root: root, c, wordTable: encoder.embeddings.word, relationships: 2)
   }
 
   /// The last hidden states of a batch.

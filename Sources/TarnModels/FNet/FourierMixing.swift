@@ -9,11 +9,11 @@ struct FourierMixing: TokenMixing {
 
   /// Reads `fourier.output.LayerNorm` of a layer's scope.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration
   ) throws(ModelError) {
     let fourier = weights["fourier"]
     norm = try LayerNorm(
-      fourier["output"], "LayerNorm", size: c.hiddenSize, epsilon: c.epsilon, on: execution)
+      fourier["output"], "LayerNorm", size: c.hiddenSize, epsilon: c.epsilon)
     // The transform's matrices, which the TPU form stores.
     fourier["self"].ignore("dft_mat_hidden")
     fourier["self"].ignore("dft_mat_seq")

@@ -19,7 +19,7 @@ struct FunnelEncoder: Sendable {
   }
 
   let configuration: FunnelConfiguration
-  let word: Matrix
+  let word: PackedMatrix
   private let norm: LayerNorm
   private let steps: [Step]
   /// Nil for a model without decoder.
@@ -28,19 +28,19 @@ struct FunnelEncoder: Sendable {
 
   /// Reads `embeddings`, `encoder` and, if there is one, `decoder` of a scope.
   init(
-    _ weights: WeightScope, _ c: FunnelConfiguration, hasDecoder: Bool, on execution: Execution
+    _ weights: ModelWeights, _ c: FunnelConfiguration, hasDecoder: Bool
   ) throws(ModelError) {
     configuration = c
     let embeddings = weights["embeddings"]
-    word = try embeddings.matrix(
-      "word_embeddings.weight", rows: c.vocabularySize, columns: c.hiddenSize, on: execution)
+    word = try embeddings.packed(
+      "word_embeddings.weight", outputs: c.vocabularySize, inputs: c.hiddenSize)
     norm = try LayerNorm(
-      embeddings, "layer_norm", size: c.hiddenSize, epsilon: c.epsilon, on: execution)
+      embeddings, "layer_norm", size: c.hiddenSize, epsilon: c.epsilon)
     var steps: [Step] = []
     var number = 0
-    func layer(_ scope: WeightScope) throws(ModelError) -> FunnelLayer {
+    func layer(_ scope: ModelWeights) throws(ModelError) -> FunnelLayer {
       number += 1
-      return try FunnelLayer(scope, number: number, c, on: execution)
+      return try FunnelLayer(scope, number: number, c)
     }
     for (b, size) in c.blockSizes.enumerated() {
       for i in 0..<size {
@@ -121,7 +121,7 @@ struct FunnelEncoder: Sendable {
     var x = try Matrix(rows: batch.count, columns: c.hiddenSize)
     var tile = try Tile(tokens: batch.count, size: c.hiddenSize, inner: c.intermediateSize)
     for tokens in Tile.ranges(batch.count) {
-      try gather(word, batch.ids[tokens], into: &tile.sum, on: execution)
+      try gather(columnsOf: word, batch.ids[tokens], into: &tile.sum, on: execution)
       try norm(tile.sum.rows(0..<tokens.count), into: &x, at: tokens.lowerBound, on: execution)
     }
     let rows = FunnelRows(batch)

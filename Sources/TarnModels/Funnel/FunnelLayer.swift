@@ -75,33 +75,35 @@ struct FunnelAttention: Sendable {
 
   /// Reads the scope `attention` of a layer.
   init(
-    _ weights: WeightScope, number: Int, _ c: FunnelConfiguration, on execution: Execution
+    _ weights: ModelWeights, number: Int, _ c: FunnelConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
     let h = c.heads * c.headSize
     func bias(_ name: String) throws(ModelError) -> Matrix {
-      try weights.widened(name, shape: [c.heads, c.headSize], rows: 1, columns: h, on: execution)
+      try weights.matrix(name, shape: [c.heads, c.headSize], rows: 1, columns: h)
     }
+    let execution = weights.execution
     let (rw, rr, rs) = try (bias("r_w_bias"), bias("r_r_bias"), bias("r_s_bias"))
-    let query = try weights.matrix("q_head.weight", rows: h, columns: d, on: execution)
-    let segments = try weights.widened(
-      "seg_embed", shape: [2, c.heads, c.headSize], rows: 2, columns: h, on: execution)
-    let key = try Linear(weights, "k_head", inputs: d, outputs: h, on: execution)
-    let value = try Linear(weights, "v_head", inputs: d, outputs: h, on: execution)
-    let kernel = try weights.widened(
-      "r_kernel", shape: [d, c.heads, c.headSize], rows: d, columns: h, on: execution)
+    let query = try weights.matrix("q_head.weight", rows: h, columns: d)
+    let segments = try weights.matrix(
+      "seg_embed", shape: [2, c.heads, c.headSize], rows: 2, columns: h)
+    let key = try Linear(weights, "k_head", inputs: d, outputs: h)
+    let value = try Linear(weights, "v_head", inputs: d, outputs: h)
+    let kernel = try weights.matrix(
+      "r_kernel", shape: [d, c.heads, c.headSize], rows: d, columns: h)
     shift = Matrix(zip(rr.elements, rw.elements).map { $0 - $1 })
-    (self.kernel, projections) = try operation { () throws(TarnError) in
-      let queries = Linear(weight: try PackedMatrix(transposing: query, on: execution), bias: rw)
-      let types = try Linear(typesOf: query, segments, rs, heads: c.heads, on: execution)
+    (self.kernel, projections) = try weights.usable("q_head.weight") { () throws(TarnError) in
+      let queries = Linear(
+        weight: try PackedMatrix(transposing: query, as: weights.format, on: execution), bias: rw)
+      let types = try Linear(
+        typesOf: query, segments, rs, heads: c.heads, as: weights.format, on: execution)
       return (
         try PackedMatrix(kernel, on: execution),
         try Linear(joining: [queries, types, key, value])
       )
     }
     output = try ResidualOutput(
-      weights, dense: "post_proj", norm: "layer_norm", inputs: h, size: d, epsilon: c.epsilon,
-      on: execution)
+      weights, dense: "post_proj", norm: "layer_norm", inputs: h, size: d, epsilon: c.epsilon)
     typeStart = PackedMatrix.start(after: h)
     keyStart = PackedMatrix.start(after: typeStart + 2 * c.heads)
     valueStart = PackedMatrix.start(after: keyStart + h)
@@ -159,7 +161,8 @@ struct FunnelAttention: Sendable {
 extension Linear {
   /// `x ↦ (W_q x + r_s)·seg_embed`: for each head the term of the other type and of the same.
   fileprivate init(
-    typesOf query: Matrix, _ segments: Matrix, _ rs: Matrix, heads: Int, on execution: Execution
+    typesOf query: Matrix, _ segments: Matrix, _ rs: Matrix, heads: Int, as format: WeightFormat,
+    on execution: Execution
   ) throws(TarnError) {
     // In a survey there are no weights.
     let count = segments.rows == 2 ? 2 * heads : 0
@@ -174,7 +177,8 @@ extension Linear {
     }
     var weight = try Matrix(rows: count, columns: query.columns)
     try matmul(blocks, query, into: &weight, on: execution)
-    self.init(weight: try PackedMatrix(transposing: weight, on: execution), bias: Matrix(bias))
+    self.init(
+      weight: try PackedMatrix(transposing: weight, as: format, on: execution), bias: Matrix(bias))
   }
 }
 
@@ -185,16 +189,15 @@ struct FunnelLayer: Sendable {
 
   /// Reads the scopes `attention` and `ffn` of a layer's scope.
   init(
-    _ weights: WeightScope, number: Int, _ c: FunnelConfiguration, on execution: Execution
+    _ weights: ModelWeights, number: Int, _ c: FunnelConfiguration
   ) throws(ModelError) {
-    attention = try FunnelAttention(weights["attention"], number: number, c, on: execution)
+    attention = try FunnelAttention(weights["attention"], number: number, c)
     let ffn = weights["ffn"]
     let (d, f) = (c.hiddenSize, c.intermediateSize)
     feedForward = FeedForward(
-      intermediate: try Linear(ffn, "linear_1", inputs: d, outputs: f, on: execution),
+      intermediate: try Linear(ffn, "linear_1", inputs: d, outputs: f),
       output: try ResidualOutput(
-        ffn, dense: "linear_2", norm: "layer_norm", inputs: f, size: d, epsilon: c.epsilon,
-        on: execution),
+        ffn, dense: "linear_2", norm: "layer_norm", inputs: f, size: d, epsilon: c.epsilon),
       activation: c.activation)
   }
 

@@ -44,7 +44,7 @@ public struct FunnelModel: EncoderModel {
 
   /// A model from weights that need not come from a directory.
   package init(
-    weights root: WeightScope, configuration: FunnelConfiguration, directory: String,
+    weights: WeightScope, configuration: FunnelConfiguration, directory: String,
     options: ModelOptions
   ) throws(ModelError) {
     self.directory = directory
@@ -53,13 +53,14 @@ public struct FunnelModel: EncoderModel {
     self.execution = execution
     // Relative positions have no table that could end.
     maxPositions = try options.positions(of: Int(Int32.max) - 1, tableRepeats: false)
-    let backbone = root.scope(anyOf: ["funnel", ""])
+    let root = ModelWeights(weights, as: options.weights, on: execution)
+    let backbone = root.part(anyOf: ["funnel", ""])
     encoder = try FunnelEncoder(
       backbone, configuration,
       hasDecoder: configuration.hasDecoder
-        ?? backbone.has("decoder.layers.0.attention.q_head.weight"), on: execution)
+        ?? backbone.has("decoder.layers.0.attention.q_head.weight"))
     heads = try EncoderHeads(
-      funnel: root, configuration.encoder, wordTable: encoder.word, on: execution)
+      funnel: root, configuration.encoder, wordTable: encoder.word)
   }
 
   /// The last hidden states of a batch: of the decoder, a row for each token, or without decoder of

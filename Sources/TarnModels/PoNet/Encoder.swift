@@ -15,14 +15,14 @@ struct PoNetLayer: Sendable {
   let feedForward: FeedForward
 
   init(
-    _ weights: WeightScope, _ c: PoNetConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: PoNetConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
     let attention = weights["attention"]
-    mixing = try PoNetMixing(attention["self"], size: d, heads: c.heads, on: execution)
+    mixing = try PoNetMixing(attention["self"], size: d, heads: c.heads)
     attentionOutput = try ResidualOutput(
-      attention["output"], inputs: d, size: d, epsilon: c.epsilon, on: execution)
-    feedForward = try FeedForward(weights, c.encoder, on: execution)
+      attention["output"], inputs: d, size: d, epsilon: c.epsilon)
+    feedForward = try FeedForward(weights, c.encoder)
   }
 
   /// Updates h in place.
@@ -89,14 +89,14 @@ struct PoNetEncoder: Sendable {
   let layers: [PoNetLayer]
 
   init(
-    _ weights: WeightScope, _ c: PoNetConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: PoNetConfiguration
   ) throws(ModelError) {
     configuration = c
     embeddings = try Embeddings(
-      weights["embeddings"], c.encoder, addsPositions: c.addsPositions, on: execution)
+      weights["embeddings"], c.encoder, addsPositions: c.addsPositions)
     var layers: [PoNetLayer] = []
     for i in 0..<c.layers {
-      layers.append(try PoNetLayer(weights["encoder"]["layer.\(i)"], c, on: execution))
+      layers.append(try PoNetLayer(weights["encoder"]["layer.\(i)"], c))
     }
     self.layers = layers
   }

@@ -1,7 +1,7 @@
 // PoNet as the Long Range Arena experiments use it: another model around the same mixing.
 
 public import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 internal import TarnKernelInterface
 
 /// The sizes and switches of a Long Range Arena model; names as in its config.
@@ -38,7 +38,7 @@ extension LongRangeArenaConfiguration {
   /// Reads and checks the values.
   ///
   /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected.
-  init(_ file: ConfigurationFile) throws(ModelError) {
+  package init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       let size = try file.integer("transformer_dim", in: 1...65536)
       let heads = try file.integer("num_head", in: 1...size)
@@ -75,20 +75,19 @@ private struct ArenaLayer: Sendable {
   let output: Linear
 
   init(
-    _ weights: WeightScope, _ c: LongRangeArenaConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: LongRangeArenaConfiguration
   ) throws(ModelError) {
     let d = c.size
-    norm1 = try LayerNorm(weights, "norm1", size: d, epsilon: 1e-5, on: execution)
+    norm1 = try LayerNorm(weights, "norm1", size: d, epsilon: 1e-5)
     mixing = try PoNetMixing(
       weights["mha"], size: d, heads: c.heads,
       names: PoNetMixing.Names(
-        query: "W_q", key: "W_k", output: "W_v", local: "W_local", segment: "W_segment"),
-      on: execution)
-    attentionOutput = try Linear(weights["mha"], "ff", inputs: d, outputs: d, on: execution)
-    norm2 = try LayerNorm(weights, "norm2", size: d, epsilon: 1e-5, on: execution)
+        query: "W_q", key: "W_k", output: "W_v", local: "W_local", segment: "W_segment"))
+    attentionOutput = try Linear(weights["mha"], "ff", inputs: d, outputs: d)
+    norm2 = try LayerNorm(weights, "norm2", size: d, epsilon: 1e-5)
     intermediate = try Linear(
-      weights["mlpblock"], "0", inputs: d, outputs: c.innerSize, on: execution)
-    output = try Linear(weights["mlpblock"], "3", inputs: c.innerSize, outputs: d, on: execution)
+      weights["mlpblock"], "0", inputs: d, outputs: c.innerSize)
+    output = try Linear(weights["mlpblock"], "3", inputs: c.innerSize, outputs: d)
   }
 
   func callAsFunction(
@@ -128,8 +127,8 @@ public struct LongRangeArenaModel: Sendable {
   /// Whether the head takes two sequences as [a, b, a∘b, a-b] (retrieval).
   public let isDual: Bool
 
-  let word: Matrix
-  let position: Matrix
+  let word: PackedMatrix
+  let position: PackedMatrix
   fileprivate let layers: [ArenaLayer]
   let norm: LayerNorm
   let hidden: Linear
@@ -148,32 +147,33 @@ public struct LongRangeArenaModel: Sendable {
   }
 
   init(
-    weights root: WeightScope, configuration c: LongRangeArenaConfiguration, options: ModelOptions
+    weights: WeightScope, configuration c: LongRangeArenaConfiguration, options: ModelOptions
   ) throws(ModelError) {
     execution = try options.execution()
     configuration = c
+    let root = ModelWeights(weights, as: options.weights, on: execution)
     let model = root["model"]
     let embeddings = model["embeddings"]
-    word = try embeddings.matrix(
-      "word_embeddings.weight", rows: c.vocabularySize, columns: c.size, on: execution)
+    word = try embeddings.packed(
+      "word_embeddings.weight", outputs: c.vocabularySize, inputs: c.size)
     // The table is as long as the file says: max_seq_len rounded up to a power of two.
     let name = "position_embeddings.weight"
-    position = try embeddings.matrix(
-      name, rows: embeddings.shape(of: name)?.first ?? 1, columns: c.size, on: execution)
+    position = try embeddings.packed(
+      name, outputs: embeddings.shape(of: name)?.first ?? 1, inputs: c.size)
     var layers: [ArenaLayer] = []
     for i in 0..<(c.tiesWeights ? 1 : c.layers) {
       layers.append(
         try ArenaLayer(
-          model[c.tiesWeights ? "transformer" : "transformer_\(i)"], c, on: execution))
+          model[c.tiesWeights ? "transformer" : "transformer_\(i)"], c))
     }
     self.layers = layers
-    norm = try LayerNorm(model, "norm", size: c.size, epsilon: 1e-5, on: execution)
+    norm = try LayerNorm(model, "norm", size: c.size, epsilon: 1e-5)
     let head = root["seq_classifer"]["mlpblock"]
     isDual = head.shape(of: "0.weight")?.last == 4 * c.size
     let inner = head.shape(of: "0.weight")?.first ?? c.innerSize
     hidden = try Linear(
-      head, "0", inputs: c.size * (isDual ? 4 : 1), outputs: inner, on: execution)
-    classifier = try Linear(head, "2", inputs: inner, outputs: c.classes, on: execution)
+      head, "0", inputs: c.size * (isDual ? 4 : 1), outputs: inner)
+    classifier = try Linear(head, "2", inputs: inner, outputs: c.classes)
   }
 
   /// A sequence as the encoder takes it.
@@ -200,16 +200,17 @@ public struct LongRangeArenaModel: Sendable {
     _ inputs: [PoNetInput], keepsAll: Bool
   ) throws(ModelError) -> (rows: PoNetRows, states: [Matrix]) {
     let limits = InputLimits(
-      vocabulary: configuration.vocabularySize, tokenTypes: 1, positions: position.rows,
-      positionRows: position.rows)
+      vocabulary: configuration.vocabularySize, tokenTypes: 1, positions: position.columns,
+      positionRows: position.columns)
     let rows = try PoNetRows(inputs, limits: limits, excludesSpecial: false)
     return try operation { () throws(TarnError) in
       let d = configuration.size
       var h = try Matrix(rows: rows.count, columns: d)
       var x = try Matrix(rows: rows.count, columns: d)
       var tile = try PoNetTile(tokens: rows.count, size: d, inner: configuration.innerSize)
-      try gather(word, rows.batch.ids[...], into: &h, on: execution)
-      try gather(position, rows.batch.positions[...], adding: true, into: &h, on: execution)
+      try gather(columnsOf: word, rows.batch.ids[...], into: &h, on: execution)
+      try gather(
+        columnsOf: position, rows.batch.positions[...], adding: true, into: &h, on: execution)
       var states = keepsAll ? [h] : []
       for i in 0..<configuration.layers {
         try layers[configuration.tiesWeights ? 0 : i](&h, &x, rows, &tile, on: execution)

@@ -29,18 +29,18 @@ struct PoNetMixing: Sendable {
   }
 
   init(
-    _ weights: WeightScope, size d: Int, heads: Int, names: Names = Names(),
-    on execution: Execution
+    _ weights: ModelWeights, size d: Int, heads: Int, names: Names = Names()
   ) throws(ModelError) {
-    query = try Linear(weights, names.query, inputs: d, outputs: d, on: execution)
-    let key = try weights.matrix(names.key + ".weight", rows: d, columns: d, on: execution)
-    let keyBias = try weights.vector(names.key + ".bias", count: d, on: execution)
-    keys = try operation { () throws(TarnError) in
-      try AggregationKeys(weight: key, bias: keyBias, heads: heads, on: execution)
+    query = try Linear(weights, names.query, inputs: d, outputs: d)
+    let key = try weights.matrix(names.key + ".weight", rows: d, columns: d)
+    let keyBias = try weights.vector(names.key + ".bias", count: d)
+    keys = try weights.usable(names.key + ".weight") { () throws(TarnError) in
+      try AggregationKeys(
+        weight: key, bias: keyBias, heads: heads, as: weights.format, on: weights.execution)
     }
     var parts: [Linear] = []
     for name in [names.output, names.local, names.segment] {
-      parts.append(try Linear(weights, name, inputs: d, outputs: d, on: execution))
+      parts.append(try Linear(weights, name, inputs: d, outputs: d))
     }
     projections = try operation { () throws(TarnError) in try Linear(joining: parts) }
     let columns = parts[0].weight.columns  // d, or 0 in a survey, which reads no weights

@@ -1,7 +1,7 @@
 // What config.json says of a PoNet model.
 
 internal import Tarn
-internal import TarnCheckpoints
+package import TarnCheckpoints
 
 /// The sizes and switches of a PoNet model, range-checked; those of every encoder are at hand too.
 ///
@@ -22,7 +22,7 @@ public struct PoNetConfiguration: ModelConfiguration {
   /// Reads and checks the values.
   ///
   /// - Throws: ``ModelError/checkpoint(_:)`` with the key, what was found and what was expected.
-  init(_ file: ConfigurationFile) throws(ModelError) {
+  package init(_ file: ConfigurationFile) throws(ModelError) {
     self = try checkpoint { () throws(CheckpointError) in
       var c = PoNetConfiguration()
       c.encoder = try EncoderConfiguration(file)

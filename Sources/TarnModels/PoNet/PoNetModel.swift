@@ -41,18 +41,19 @@ public struct PoNetModel: EncoderModel {
 
   /// A model from weights that need not come from a directory.
   package init(
-    weights root: WeightScope, configuration: PoNetConfiguration, directory: String,
+    weights: WeightScope, configuration: PoNetConfiguration, directory: String,
     options: ModelOptions
   ) throws(ModelError) {
     self.directory = directory
     self.configuration = configuration
     execution = try options.execution()
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: true)
-    let backbone = root.scope(anyOf: ["ponet", ""])
-    encoder = try PoNetEncoder(backbone, configuration, on: execution)
+    let root = ModelWeights(weights, as: options.weights, on: execution)
+    let backbone = root.part(anyOf: ["ponet", ""])
+    encoder = try PoNetEncoder(backbone, configuration)
     heads = try EncoderHeads(
       backbone: backbone, root: root, configuration.encoder, wordTable: encoder.embeddings.word,
-      relationships: 3, on: execution)
+      relationships: 3)
   }
 
   /// Names of the heads that the checkpoint has weights for.

@@ -1,6 +1,7 @@
 // Candidates for masked words.
 
 internal import Tarn
+public import TarnCheckpoints
 public import TarnText
 
 /// What may stand in place of one `[MASK]`.
@@ -32,15 +33,19 @@ public struct MaskedLanguageModel<Model: EncoderModel>: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no masked-LM head.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    try self.init(Model(directory: directory, options: options))
+    try self.init(
+      Model(directory: directory, options: options), limits: options.loading.limits)
   }
 
   /// Takes a model and reads the vocabulary of its directory.
   ///
+  /// - Parameters:
+  ///   - model: a model.
+  ///   - limits: what the files of the tokenizer may ask for.
   /// - Throws: ``ModelError``, also if the model has no masked-LM head.
-  public init(_ model: Model) throws(ModelError) {
+  public init(_ model: Model, limits: FileLimits = FileLimits()) throws(ModelError) {
     self.model = model
-    tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
+    tokenizer = try WordPieceTokenizer(checkpoint: model.directory, limits: limits)
     _ = try model.maskedLanguageModel()
   }
 

@@ -47,10 +47,10 @@ public struct SentenceEncoder: Sendable {
     normalizes: Bool? = nil
   ) throws(ModelError) {
     let files = try checkpoint { () throws(CheckpointError) in
-      try SentenceEncoderFiles(directory: directory)
+      try SentenceEncoderFiles(directory: directory, options.loading.limits)
     }
     model = try LoadedModel.encoder(directory: files.encoder, options: options)
-    tokenizer = try WordPieceTokenizer(checkpoint: files.encoder)
+    tokenizer = try WordPieceTokenizer(checkpoint: files.encoder, limits: options.loading.limits)
     self.pooling = pooling ?? files.pooling
     self.normalizes = normalizes ?? files.normalizes
     maxTokens = min(
@@ -138,13 +138,13 @@ private struct SentenceEncoderFiles {
   var maxTokens: Int?
   var lowercases = false
 
-  init(directory: String) throws(CheckpointError) {
+  init(directory: String, _ limits: FileLimits) throws(CheckpointError) {
     encoder = directory
     let path = directory + "/modules.json"
-    if fileExists(path) { try readModules(directory, path) }
+    if fileExists(path) { try readModules(directory, path, limits) }
     let settings = encoder + "/sentence_bert_config.json"
     if fileExists(settings) {
-      let file = try ConfigurationFile(path: settings)
+      let file = try ConfigurationFile(path: settings, limits: limits)
       if file.has("max_seq_length") {
         maxTokens = try file.integer("max_seq_length", in: 3...16_777_216)
       }
@@ -154,9 +154,11 @@ private struct SentenceEncoderFiles {
 
   /// Transformer, Pooling, Normalize, in this order.
   private mutating func readModules(
-    _ directory: String, _ path: String
+    _ directory: String, _ path: String, _ limits: FileLimits
   ) throws(CheckpointError) {
-    guard let modules = try ConfigurationFile.value(path: path).array, !modules.isEmpty else {
+    guard let modules = try ConfigurationFile.value(path: path, limits: limits).array,
+      !modules.isEmpty
+    else {
       throw .wrongValue(
         file: "modules.json", key: "0", found: nil, expected: "an array of modules")
     }
@@ -179,7 +181,9 @@ private struct SentenceEncoderFiles {
       let part = folder.isEmpty ? directory : directory + "/" + folder
       switch name {
       case "Transformer": encoder = part
-      case "Pooling": pooling = try Pooling(ConfigurationFile(path: part + "/config.json"))
+      case "Pooling":
+        let file = try ConfigurationFile(path: part + "/config.json", limits: limits)
+        pooling = try Pooling(file)
       default: normalizes = true
       }
     }

@@ -1,7 +1,7 @@
 // From text to labels.
 
 internal import Tarn
-internal import TarnCheckpoints
+public import TarnCheckpoints
 internal import TarnKernelInterface
 public import TarnText
 
@@ -67,15 +67,19 @@ public struct TextClassifier<Model: EncoderModel>: Sendable {
   ///
   /// - Throws: ``ModelError``, also if the checkpoint has no classifier.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
-    try self.init(Model(directory: directory, options: options))
+    try self.init(
+      Model(directory: directory, options: options), limits: options.loading.limits)
   }
 
   /// Takes a model and reads the vocabulary of its directory.
   ///
+  /// - Parameters:
+  ///   - model: a model.
+  ///   - limits: what the files of the tokenizer may ask for.
   /// - Throws: ``ModelError``, also if the model has no classifier.
-  public init(_ model: Model) throws(ModelError) {
+  public init(_ model: Model, limits: FileLimits = FileLimits()) throws(ModelError) {
     self.model = model
-    tokenizer = try WordPieceTokenizer(checkpoint: model.directory)
+    tokenizer = try WordPieceTokenizer(checkpoint: model.directory, limits: limits)
     _ = try model.sequenceClassifier()
     _ = try model.pooler()
   }

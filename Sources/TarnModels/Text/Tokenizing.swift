@@ -1,7 +1,7 @@
 // The tokenizer of a checkpoint directory.
 
 internal import Tarn
-internal import TarnCheckpoints
+public import TarnCheckpoints
 public import TarnText
 
 extension WordPieceTokenizer {
@@ -10,19 +10,24 @@ extension WordPieceTokenizer {
   /// The vocabulary is `vocab.txt` or, failing that, the one in `tokenizer.json`; the preparation
   /// what `tokenizer_config.json` says and, with a vocabulary from `tokenizer.json`, that file.
   /// Without either: lower case, accents stripped, as uncased BERT. The special tokens are BERT's, or
-  /// Funnel's if that is what config.json calls the model. What these files say of truncation and padding is not for the tokenizer and not read.
+  /// Funnel's if that is what config.json calls the model. What these files say of truncation and
+  /// padding is not for the tokenizer and not read.
   ///
-  /// - Parameter directory: the checkpoint directory.
+  /// - Parameters:
+  ///   - directory: the checkpoint directory.
+  ///   - limits: of which ``/TarnCheckpoints/FileLimits/configurationBytes`` matters.
   /// - Throws: ``ModelError`` for files that are missing or malformed;
   ///   ``ModelError/unsupportedTokenizer(directory:found:expected:)`` for a vocabulary of another
   ///   kind.
-  public init(checkpoint directory: String) throws(ModelError) {
-    var options = try WordPieceOptions(checkpoint: directory)
+  public init(
+    checkpoint directory: String, limits: FileLimits = FileLimits()
+  ) throws(ModelError) {
+    var options = try WordPieceOptions(checkpoint: directory, limits)
     var vocabulary: Vocabulary?
     if !fileExists(directory + "/vocab.txt") {
       if fileExists(directory + "/tokenizer.json") {
         let file = try TarnModels.checkpoint { () throws(CheckpointError) in
-          try ConfigurationFile(path: directory + "/tokenizer.json")
+          try ConfigurationFile(path: directory + "/tokenizer.json", limits: limits)
         }
         vocabulary = try Vocabulary(file, directory: directory)
         try TarnModels.checkpoint { () throws(CheckpointError) in
@@ -41,7 +46,7 @@ extension WordPieceTokenizer {
     if fileExists(path) {
       try TarnModels.checkpoint { () throws(CheckpointError) in
         try options.read(
-          ConfigurationFile(path: path), lowercase: "do_lower_case",
+          ConfigurationFile(path: path, limits: limits), lowercase: "do_lower_case",
           chinese: "tokenize_chinese_chars")
       }
     }
@@ -92,11 +97,11 @@ extension WordPieceTokenizer {
 
 extension WordPieceOptions {
   /// The options of the model type that config.json names, if there is such a file.
-  fileprivate init(checkpoint directory: String) throws(ModelError) {
+  fileprivate init(checkpoint directory: String, _ limits: FileLimits) throws(ModelError) {
     let path = directory + "/config.json"
     self = try TarnModels.checkpoint { () throws(CheckpointError) in
       guard fileExists(path) else { return .uncased }
-      let type = try ConfigurationFile(path: path).string("model_type", default: "")
+      let type = try ConfigurationFile(path: path, limits: limits).string("model_type", default: "")
       return type == "funnel" ? .funnel : .uncased
     }
   }
@@ -114,7 +119,7 @@ extension WordPieceOptions {
 
 extension Vocabulary {
   /// The vocabulary of a `tokenizer.json`: pieces with ids from 0 without a gap.
-  fileprivate init(_ file: ConfigurationFile, directory: String) throws(ModelError) {
+  package init(_ file: ConfigurationFile, directory: String) throws(ModelError) {
     let (type, pieces) = try checkpoint { () throws(CheckpointError) in
       guard let model = try file.section("model") else {
         throw file.wrongValue("model", expected: "an object")
@@ -140,7 +145,8 @@ extension Vocabulary {
     }
     guard type == "WordPiece" else {
       throw .unsupportedTokenizer(
-        directory: directory, found: "a tokenizer.json of type \(type)", expected: "WordPiece")
+        directory: directory, found: "a tokenizer.json of type \(quoted(type))",
+        expected: "WordPiece")
     }
     self = try text { () throws(TextError) in
       try Vocabulary(

@@ -5,9 +5,10 @@ internal import TarnCheckpoints
 
 /// h⁰ = LayerNorm(word[id] + type[type] + position[p]); in FNet W·h⁰ + b of that.
 struct Embeddings: Sendable {
-  let word: Matrix
-  let position: Matrix
-  let tokenType: Matrix
+  /// The tables, packed as their transposes: a column an entry.
+  let word: PackedMatrix
+  let position: PackedMatrix
+  let tokenType: PackedMatrix
   let norm: LayerNorm
   let addsPositions: Bool
   let projection: Linear?
@@ -15,27 +16,24 @@ struct Embeddings: Sendable {
   /// Reads the tables.
   ///
   /// - Parameters:
-  ///   - weights: the scope `embeddings`.
+  ///   - weights: those under `embeddings`.
   ///   - c: sizes.
   ///   - addsPositions: whether the position term is added.
   ///   - isProjected: whether a linear layer `projection` follows.
-  ///   - execution: kernels that pack.
   /// - Throws: ``ModelError`` for a tensor that is missing or misshapen.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, addsPositions: Bool = true,
-    isProjected: Bool = false, on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration, addsPositions: Bool = true,
+    isProjected: Bool = false
   ) throws(ModelError) {
     let d = c.hiddenSize
-    word = try weights.matrix(
-      "word_embeddings.weight", rows: c.vocabularySize, columns: d, on: execution)
-    position = try weights.matrix(
-      "position_embeddings.weight", rows: c.positions, columns: d, on: execution)
-    tokenType = try weights.matrix(
-      "token_type_embeddings.weight", rows: c.tokenTypes, columns: d, on: execution)
-    norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
+    word = try weights.packed("word_embeddings.weight", outputs: c.vocabularySize, inputs: d)
+    position = try weights.packed("position_embeddings.weight", outputs: c.positions, inputs: d)
+    tokenType = try weights.packed(
+      "token_type_embeddings.weight", outputs: c.tokenTypes, inputs: d)
+    norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon)
     projection =
       isProjected
-      ? try Linear(weights, "projection", inputs: d, outputs: d, on: execution) : nil
+      ? try Linear(weights, "projection", inputs: d, outputs: d) : nil
     weights.ignore("position_ids")  // 0, 1, 2 …, a buffer that published files carry
     self.addsPositions = addsPositions
   }
@@ -44,12 +42,14 @@ struct Embeddings: Sendable {
     _ batch: TokenBatch, _ tile: inout Tile, into h: inout Matrix, on execution: Execution
   ) throws(TarnError) {
     for tokens in Tile.ranges(batch.count) {
-      try gather(word, batch.ids[tokens], into: &tile.sum, on: execution)
+      try gather(columnsOf: word, batch.ids[tokens], into: &tile.sum, on: execution)
       try gather(
-        tokenType, batch.tokenTypes[tokens], adding: true, into: &tile.sum, on: execution)
+        columnsOf: tokenType, batch.tokenTypes[tokens], adding: true, into: &tile.sum,
+        on: execution)
       if addsPositions {
         try gather(
-          position, batch.positions[tokens], adding: true, into: &tile.sum, on: execution)
+          columnsOf: position, batch.positions[tokens], adding: true, into: &tile.sum,
+          on: execution)
       }
       let sum = tile.sum.rows(0..<tokens.count)
       if let projection {

@@ -11,11 +11,11 @@ struct ResidualOutput: Sendable {
 
   /// Reads `dense` and `LayerNorm` of a scope, or what they are called there.
   init(
-    _ weights: WeightScope, dense: String = "dense", norm: String = "LayerNorm", inputs: Int,
-    size: Int, epsilon: Float, on execution: Execution
+    _ weights: ModelWeights, dense: String = "dense", norm: String = "LayerNorm", inputs: Int,
+    size: Int, epsilon: Float
   ) throws(ModelError) {
-    self.dense = try Linear(weights, dense, inputs: inputs, outputs: size, on: execution)
-    self.norm = try LayerNorm(weights, norm, size: size, epsilon: epsilon, on: execution)
+    self.dense = try Linear(weights, dense, inputs: inputs, outputs: size)
+    self.norm = try LayerNorm(weights, norm, size: size, epsilon: epsilon)
   }
 
   /// Writes rows `first…` of `y`; `sum` is scratch.
@@ -42,14 +42,14 @@ struct FeedForward: Sendable {
 
   /// Reads `intermediate.dense`, `output.dense` and `output.LayerNorm` of a layer's scope.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
     let f = c.intermediateSize
     intermediate = try Linear(
-      weights["intermediate"], "dense", inputs: d, outputs: f, on: execution)
+      weights["intermediate"], "dense", inputs: d, outputs: f)
     output = try ResidualOutput(
-      weights["output"], inputs: f, size: d, epsilon: c.epsilon, on: execution)
+      weights["output"], inputs: f, size: d, epsilon: c.epsilon)
     activation = c.activation
   }
 

@@ -27,11 +27,11 @@ struct PredictionTransform: Sendable {
   let activation: ElementwiseFunction
 
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
-    dense = try Linear(weights, "dense", inputs: d, outputs: d, on: execution)
-    norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon, on: execution)
+    dense = try Linear(weights, "dense", inputs: d, outputs: d)
+    norm = try LayerNorm(weights, "LayerNorm", size: d, epsilon: c.epsilon)
     activation = c.activation
   }
 
@@ -52,24 +52,22 @@ struct MaskedLanguageModelHead: Sendable {
 
   /// The head of BERT, FNet and PoNet: `predictions` of a scope.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix
   ) throws(ModelError) {
     let predictions = weights["predictions"]
-    transform = try PredictionTransform(predictions["transform"], c, on: execution)
+    transform = try PredictionTransform(predictions["transform"], c)
     decoder = try Linear(
-      tied: predictions, weight: "decoder.weight", bias: "bias", wordTable, c, on: execution)
+      tied: predictions, weight: "decoder.weight", bias: "bias", wordTable, c)
     predictions.ignore("decoder.bias")  // the same numbers as "bias"
   }
 
   /// The head of Funnel: `lm_head`.
   init(
-    funnel weights: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    on execution: Execution
+    funnel weights: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix
   ) throws(ModelError) {
     transform = nil
     decoder = try Linear(
-      tied: weights, weight: "weight", bias: "bias", wordTable, c, on: execution)
+      tied: weights, weight: "weight", bias: "bias", wordTable, c)
   }
 
   /// The logits of each row.
@@ -87,20 +85,13 @@ struct MaskedLanguageModelHead: Sendable {
 extension Linear {
   /// The product with a stored matrix or, if there is none, the word table, and its own bias.
   fileprivate init(
-    tied weights: WeightScope, weight: String, bias: String, _ wordTable: Matrix,
-    _ c: EncoderConfiguration, on execution: Execution
+    tied weights: ModelWeights, weight: String, bias: String, _ wordTable: PackedMatrix,
+    _ c: EncoderConfiguration
   ) throws(ModelError) {
-    let matrix: PackedMatrix
-    if weights.has(weight) {
-      matrix = try PackedMatrix.load(
-        weights, weight, outputs: c.vocabularySize, inputs: c.hiddenSize, on: execution)
-    } else {
-      matrix = try operation { () throws(TarnError) in
-        try PackedMatrix(transposing: wordTable, on: execution)
-      }
-    }
     self.init(
-      weight: matrix, bias: try weights.vector(bias, count: c.vocabularySize, on: execution))
+      weight: weights.has(weight)
+        ? try weights.packed(weight, outputs: c.vocabularySize, inputs: c.hiddenSize) : wordTable,
+      bias: try weights.vector(bias, count: c.vocabularySize))
   }
 }
 
@@ -114,11 +105,11 @@ struct Discriminator: Sendable {
 
   /// Reads `dense` and `dense_prediction` of a scope.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, on execution: Execution
+    _ weights: ModelWeights, _ c: EncoderConfiguration
   ) throws(ModelError) {
     let d = c.hiddenSize
-    dense = try Linear(weights, "dense", inputs: d, outputs: d, on: execution)
-    prediction = try Linear(weights, "dense_prediction", inputs: d, outputs: 1, on: execution)
+    dense = try Linear(weights, "dense", inputs: d, outputs: d)
+    prediction = try Linear(weights, "dense_prediction", inputs: d, outputs: 1)
     activation = c.activation
   }
 
@@ -173,16 +164,15 @@ public struct EncoderHeads: Sendable {
   /// there is a pooler, else for tokens.
   ///
   /// - Parameters:
-  ///   - backbone: the scope of the encoder's names, with or without its prefix.
-  ///   - root: the scope of the whole file.
+  ///   - backbone: the weights under the encoder's names, with or without its prefix.
+  ///   - root: those of the whole file.
   ///   - c: sizes and activation.
-  ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
+  ///   - wordTable: d × vocabulary, the decoder if the file stores none.
   ///   - relationships: classes of `cls.seq_relationship`.
-  ///   - execution: kernels that pack.
   /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
   init(
-    backbone: WeightScope, root: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    relationships: Int, on execution: Execution
+    backbone: ModelWeights, root: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix,
+    relationships: Int
   ) throws(ModelError) {
     let d = c.hiddenSize
     labels = c.labels
@@ -190,7 +180,7 @@ public struct EncoderHeads: Sendable {
     pooler =
       backbone.has("pooler.dense.weight")
       ? Pooler(
-        dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d, on: execution))
+        dense: try Linear(backbone["pooler"], "dense", inputs: d, outputs: d))
       : nil
     hasPooler = pooler != nil
     var classifier: Linear?
@@ -201,22 +191,21 @@ public struct EncoderHeads: Sendable {
       default: kind = pooler == nil ? .tokenClassification : .sequenceClassification
       }
       classifier = try Linear(
-        root, "classifier", inputs: d, outputs: kind == .multipleChoice ? 1 : labels.count,
-        on: execution)
+        root, "classifier", inputs: d, outputs: kind == .multipleChoice ? 1 : labels.count)
     }
     sequenceClassifier = kind == .sequenceClassification ? classifier : nil
     choice = kind == .multipleChoice ? classifier : nil
     tokenClassifier = kind == .tokenClassification ? classifier : nil
     answer =
       root.has("qa_outputs.weight")
-      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2, on: execution) : nil
+      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2) : nil
     let cls = root["cls"]
     maskedLanguageModel =
       cls.has("predictions.transform.dense.weight")
-      ? try MaskedLanguageModelHead(cls, c, wordTable: wordTable, on: execution) : nil
+      ? try MaskedLanguageModelHead(cls, c, wordTable: wordTable) : nil
     relationship =
       cls.has("seq_relationship.weight")
-      ? try Linear(cls, "seq_relationship", inputs: d, outputs: relationships, on: execution)
+      ? try Linear(cls, "seq_relationship", inputs: d, outputs: relationships)
       : nil
     isPretraining =
       c.head == .pretraining || (maskedLanguageModel != nil && relationship != nil)
@@ -232,11 +221,9 @@ public struct EncoderHeads: Sendable {
   ///   - root: the scope of the whole file.
   ///   - c: sizes and activation.
   ///   - wordTable: `[vocabulary × d]`, the decoder if the file stores none.
-  ///   - execution: kernels that pack.
   /// - Throws: ``ModelError`` for a head whose other weights are missing or misshapen.
   init(
-    funnel root: WeightScope, _ c: EncoderConfiguration, wordTable: Matrix,
-    on execution: Execution
+    funnel root: ModelWeights, _ c: EncoderConfiguration, wordTable: PackedMatrix
   ) throws(ModelError) {
     let d = c.hiddenSize
     labels = c.labels
@@ -245,10 +232,10 @@ public struct EncoderHeads: Sendable {
     var logits: Linear?
     if classifier.has("linear_hidden.weight") {
       pooler = Pooler(
-        dense: try Linear(classifier, "linear_hidden", inputs: d, outputs: d, on: execution))
+        dense: try Linear(classifier, "linear_hidden", inputs: d, outputs: d))
       logits = try Linear(
         classifier, "linear_out", inputs: d,
-        outputs: c.head == .multipleChoice ? 1 : labels.count, on: execution)
+        outputs: c.head == .multipleChoice ? 1 : labels.count)
     } else {
       pooler = nil
     }
@@ -257,17 +244,17 @@ public struct EncoderHeads: Sendable {
     sequenceClassifier = c.head == .multipleChoice ? nil : logits
     tokenClassifier =
       root.has("classifier.weight")
-      ? try Linear(root, "classifier", inputs: d, outputs: labels.count, on: execution) : nil
+      ? try Linear(root, "classifier", inputs: d, outputs: labels.count) : nil
     answer =
       root.has("qa_outputs.weight")
-      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2, on: execution) : nil
+      ? try Linear(root, "qa_outputs", inputs: d, outputs: 2) : nil
     maskedLanguageModel =
       root.has("lm_head.bias")
       ? try MaskedLanguageModelHead(
-        funnel: root["lm_head"], c, wordTable: wordTable, on: execution) : nil
+        funnel: root["lm_head"], c, wordTable: wordTable) : nil
     let predictions = root["discriminator_predictions"]
     discriminator =
-      predictions.has("dense.weight") ? try Discriminator(predictions, c, on: execution) : nil
+      predictions.has("dense.weight") ? try Discriminator(predictions, c) : nil
     relationship = nil
     isPretraining = false
     tensors = .funnel

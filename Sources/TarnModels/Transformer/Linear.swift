@@ -11,12 +11,11 @@ struct Linear: Sendable {
 
   /// Reads `NAME.weight` `[outputs × inputs]` and `NAME.bias` `[outputs]`.
   init(
-    _ weights: WeightScope, _ name: String, inputs: Int, outputs: Int, on execution: Execution
+    _ weights: ModelWeights, _ name: String, inputs: Int, outputs: Int
   ) throws(ModelError) {
     self.init(
-      weight: try PackedMatrix.load(
-        weights, name + ".weight", outputs: outputs, inputs: inputs, on: execution),
-      bias: try weights.vector(name + ".bias", count: outputs, on: execution))
+      weight: try weights.packed(name + ".weight", outputs: outputs, inputs: inputs),
+      bias: try weights.vector(name + ".bias", count: outputs))
   }
 
   init(weight: PackedMatrix, bias: Matrix) {
@@ -68,12 +67,12 @@ struct LayerNorm: Sendable {
 
   /// Reads `NAME.weight` and `NAME.bias`, both `[size]`; old files call them `gamma` and `beta`.
   init(
-    _ weights: WeightScope, _ name: String, size: Int, epsilon: Float, on execution: Execution
+    _ weights: ModelWeights, _ name: String, size: Int, epsilon: Float
   ) throws(ModelError) {
     let isOld = !weights.has(name + ".weight") && weights.has(name + ".gamma")
     gain = try weights.vector(
-      name + (isOld ? ".gamma" : ".weight"), count: size, on: execution)
-    bias = try weights.vector(name + (isOld ? ".beta" : ".bias"), count: size, on: execution)
+      name + (isOld ? ".gamma" : ".weight"), count: size)
+    bias = try weights.vector(name + (isOld ? ".beta" : ".bias"), count: size)
     self.epsilon = epsilon
   }
 

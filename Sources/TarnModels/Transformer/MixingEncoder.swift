@@ -128,21 +128,21 @@ struct MixingEncoder<Mixing: TokenMixing>: Sendable {
   let embeddings: Embeddings
   let layers: [MixingLayer<Mixing>]
 
-  /// Reads `embeddings` and `encoder.layer.0…` of a scope; `mixing` makes each layer's mixing of the
-  /// layer's scope.
+  /// Reads `embeddings` and `encoder.layer.0…`; `mixing` makes each layer's mixing of the layer's
+  /// weights.
   init(
-    _ weights: WeightScope, _ c: EncoderConfiguration, projectsEmbeddings: Bool = false,
-    on execution: Execution, mixing: (WeightScope) throws(ModelError) -> Mixing
+    _ weights: ModelWeights, _ c: EncoderConfiguration, projectsEmbeddings: Bool = false,
+    mixing: (ModelWeights) throws(ModelError) -> Mixing
   ) throws(ModelError) {
     configuration = c
     embeddings = try Embeddings(
-      weights["embeddings"], c, isProjected: projectsEmbeddings, on: execution)
+      weights["embeddings"], c, isProjected: projectsEmbeddings)
     var layers: [MixingLayer<Mixing>] = []
     for i in 0..<c.layers {
       let layer = weights["encoder"]["layer.\(i)"]
       layers.append(
         MixingLayer(
-          mixing: try mixing(layer), feedForward: try FeedForward(layer, c, on: execution)))
+          mixing: try mixing(layer), feedForward: try FeedForward(layer, c)))
     }
     self.layers = layers
   }

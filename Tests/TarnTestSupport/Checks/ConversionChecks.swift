@@ -29,22 +29,25 @@ private func allBFloat16PatternsWiden(
 ) {
   report.expectSameBits(
     widened(execution.table.memory.widenBFloat16, &report),
-    (0...UInt16.max).map { Float(bitPattern: UInt32($0) << 16) },
+    (0...UInt16.max).map { widenOracle($0, .bfloat16) },
     "bfloat16 \(execution.label)")
 }
 
-/// The value by its definition: sign, exponent and fraction in arithmetic that is exact.
 private func allFloat16PatternsWiden(
   _ execution: Execution, _ size: CheckSize, _ report: inout CheckReport
 ) {
-  let expected: [Float] = (0...UInt16.max).map { bits in
-    let sign: Float = bits & 0x8000 != 0 ? -1 : 1
-    let exponent = Int(bits >> 10 & 31)
-    let fraction = Float(bits & 1023)
-    if exponent == 31 { return fraction == 0 ? sign * .infinity : .nan }
-    if exponent == 0 { return sign * fraction * 0x1p-24 }
-    return sign * Float(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
-  }
   report.expectSameBits(
-    widened(execution.table.memory.widenFloat16, &report), expected, "float16 \(execution.label)")
+    widened(execution.table.memory.widenFloat16, &report),
+    (0...UInt16.max).map { widenOracle($0, .float16) }, "float16 \(execution.label)")
+}
+
+/// The value by its definition: sign, exponent and fraction in arithmetic that is exact.
+func widenOracle(_ bits: UInt16, _ format: HalfPrecision) -> Float {
+  if format == .bfloat16 { return Float(bitPattern: UInt32(bits) << 16) }
+  let sign: Float = bits & 0x8000 != 0 ? -1 : 1
+  let exponent = Int(bits >> 10 & 31)
+  let fraction = Float(bits & 1023)
+  if exponent == 31 { return fraction == 0 ? sign * .infinity : .nan }
+  if exponent == 0 { return sign * fraction * 0x1p-24 }
+  return sign * Float(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
 }

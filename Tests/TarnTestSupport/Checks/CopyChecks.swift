@@ -104,24 +104,11 @@ private func halfwayCasesRoundToEven(
 ) {
   for format in HalfPrecision.allCases {
     var x: [Float] = []
-    for bits in UInt32(0)...0xFFFF {
-      let value: Float
-      if format == .bfloat16 {
-        value = Float(bitPattern: bits << 16)
-      } else {
-        let exponent = Int(bits >> 10 & 31)
-        let fraction = Float(bits & 1023)
-        let magnitude =
-          exponent == 31
-          ? (fraction == 0 ? Float.infinity : .nan)
-          : exponent == 0
-            ? fraction * 0x1p-24
-            : Float(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
-        value = bits & 0x8000 != 0 ? -magnitude : magnitude
-      }
+    for bits in 0...UInt16.max {
+      let value = widenOracle(bits, format)
       let middle =
         format == .bfloat16
-        ? Float(bitPattern: bits << 16 | 0x8000)
+        ? Float(bitPattern: UInt32(bits) << 16 | 0x8000)
         : value + (value.magnitude < 0x1p-14 ? 0x1p-25 : value.ulp * 0x1p12)
           * (value.sign == .minus ? -1 : 1)
       x += [value, middle, middle.nextUp, middle.nextDown]

@@ -133,4 +133,13 @@ let goldenHashes: [String: (fused: UInt64, separate: UInt64)] = [
   "stridedPoolGradient mean": (0x4E94_66E3_3FD6_E619, 0x4E94_66E3_3FD6_E619),
   "upsample": (0x54A7_42DB_43F3_72D1, 0x54A7_42DB_43F3_72D1),
   "upsampleGradient": (0xA486_F57E_29B6_7277, 0xA486_F57E_29B6_7277),
+  "matmul bfloat16 1 rows": (0x5D6B_B89A_2528_0F26, 0xEE38_59B5_4C35_AEC0),
+  "matmul bfloat16 65 rows": (0x79EE_A4D0_2EB8_64B1, 0x0B32_6ABE_D7D3_086F),
+  "gather bfloat16": (0x66F5_6E80_BE80_5500, 0x66F5_6E80_BE80_5500),
+  "matmul float16 1 rows": (0xEEA9_2344_E62F_3CE1, 0x4C57_99D9_44B8_41CF),
+  "matmul float16 65 rows": (0x9B1A_1211_5B57_D1B5, 0x8AE4_ECF0_DAAE_6CC5),
+  "gather float16": (0xB9AA_FA18_9705_1836, 0xB9AA_FA18_9705_1836),
+  "matmul int8 1 rows": (0x90F6_F29D_20EC_AC42, 0xB25F_76E6_654E_5F8B),
+  "matmul int8 65 rows": (0x33DD_4250_7AB4_C942, 0xEC0D_2165_FEA4_1294),
+  "gather int8": (0xC0EC_C5D7_5681_9D7E, 0xC0EC_C5D7_5681_9D7E),
 ]

@@ -56,7 +56,7 @@ struct MatmulShape {
 }
 
 /// Inputs and the guarded memory of one product.
-private struct MatmulCase {
+struct MatmulCase {
   let shape: MatmulShape
   let a: [Float]
   let b: [Float]
@@ -427,7 +427,7 @@ private func rowAloneEqualsRowInBatch(
 }
 
 extension MatmulCase {
-  fileprivate init(_ shape: MatmulShape, a: [Float], b: [Float]) {
+  init(_ shape: MatmulShape, a: [Float], b: [Float]) {
     self.shape = shape
     self.a = a
     self.b = b

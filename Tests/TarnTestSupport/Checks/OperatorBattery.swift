@@ -117,6 +117,19 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
     into: &v, probabilities: &probabilities, on: execution)
   note("globalAggregation", v)
   if let probabilities { note("globalAggregation probabilities", probabilities) }
+
+  for format in [WeightFormat.bfloat16, .float16, .int8] {
+    let narrow = try PackedMatrix(matrix(800, 200), as: format, on: execution)
+    for count in [1, 65] {
+      var c = try Matrix(rows: count, columns: 200)
+      try matmul(matrix(count, 800), narrow, into: &c, on: execution)
+      note("matmul \(format) \(count) rows", c)
+    }
+    var rows = try Matrix(rows: 300, columns: 800)
+    try gather(
+      columnsOf: narrow, (0..<300).map { Int32($0 * 7 % 200) }[...], into: &rows, on: execution)
+    note("gather \(format)", rows)
+  }
   return try results + windowBattery(on: execution) + topKBattery(on: execution)
     + fourierBattery(on: execution) + rowBattery(on: execution)
     + attentionBattery(on: execution)

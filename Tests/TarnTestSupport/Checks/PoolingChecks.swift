@@ -286,16 +286,17 @@ private func sumsAreChains(
       let keep = random.flags(count, oneFalseIn: 3)
       let source = GuardedMatrix(
         rows: count, columns: columns, gap: number % 3, at: placement(number), x)
-      for flags in [nil, keep] {
+      for (flags, isNear) in [(nil, true), (nil, false), (keep, true), (keep, false)] {
         let sum = GuardedMatrix(rows: 1, columns: columns, at: placement(number + 1))
         withOptionalFlags(flags) {
-          execution.table.pooling.sumRows(source.view, $0, sum.target.base)
+          execution.table.pooling.sumRows(source.view, $0, isNear, sum.target.base)
         }
         var expected = [Float](repeating: 0, count: columns)
         for t in 0..<count where flags?[t] ?? true {
           for j in 0..<columns { expected[j] += x[t * columns + j] }
         }
-        let label = "sumRows \(count)×\(columns) flags \(flags != nil) \(execution.label)"
+        let label =
+          "sumRows \(count)×\(columns) flags \(flags != nil) near \(isNear) \(execution.label)"
         report.expectIntact(sum, label)
         report.expectSameBits(sum.elements, expected, label)
       }

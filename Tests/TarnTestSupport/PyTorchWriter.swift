@@ -1,43 +1,43 @@
-@testable import TarnCheckpoints
+package import TarnCheckpoints
 
 /// The bytes of an integer, least significant first.
-func littleEndian(_ value: UInt64, _ count: Int) -> [UInt8] {
+package func littleEndian(_ value: UInt64, _ count: Int) -> [UInt8] {
   (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
 }
 
 /// Writes a pickle one instruction at a time, right or wrong.
-struct PickleWriter {
-  private(set) var bytes: [UInt8]
+package struct PickleWriter {
+  package private(set) var bytes: [UInt8]
   /// Where the last instruction stands.
-  private(set) var last = 0
+  package private(set) var last = 0
 
-  init(protocol version: UInt8? = 2) {
+  package init(protocol version: UInt8? = 2) {
     bytes = version.map { [PickleOpcode.proto.rawValue, $0] } ?? []
   }
 
-  mutating func op(_ opcode: PickleOpcode, _ operand: [UInt8] = []) {
+  package mutating func op(_ opcode: PickleOpcode, _ operand: [UInt8] = []) {
     last = bytes.count
     bytes += [opcode.rawValue] + operand
   }
 
-  mutating func ops(_ opcodes: PickleOpcode...) {
+  package mutating func ops(_ opcodes: PickleOpcode...) {
     for opcode in opcodes { op(opcode) }
   }
 
-  mutating func raw(_ code: UInt8) {
+  package mutating func raw(_ code: UInt8) {
     last = bytes.count
     bytes.append(code)
   }
 
-  mutating func text(_ text: String) {
+  package mutating func text(_ text: String) {
     text8(Array(text.utf8))
   }
 
-  mutating func text8(_ text: [UInt8]) {
+  package mutating func text8(_ text: [UInt8]) {
     op(.binUnicode, littleEndian(UInt64(text.count), 4) + text)
   }
 
-  mutating func integer(_ value: Int) {
+  package mutating func integer(_ value: Int) {
     if (0..<256).contains(value) {
       op(.binInt1, [UInt8(value)])
     } else {
@@ -45,21 +45,21 @@ struct PickleWriter {
     }
   }
 
-  mutating func integers(_ values: [Int]) {
+  package mutating func integers(_ values: [Int]) {
     op(.mark)
     for value in values { integer(value) }
     op(.tuple)
   }
 
-  mutating func global(_ module: String, _ name: String) {
+  package mutating func global(_ module: String, _ name: String) {
     op(.global, Array("\(module)\n\(name)\n".utf8))
   }
 
-  mutating func put(_ index: UInt8) { op(.binPut, [index]) }
-  mutating func get(_ index: UInt8) { op(.binGet, [index]) }
+  package mutating func put(_ index: UInt8) { op(.binPut, [index]) }
+  package mutating func get(_ index: UInt8) { op(.binGet, [index]) }
 
   /// A reference to a storage; in the legacy form a view, or None, follows.
-  mutating func storage(
+  package mutating func storage(
     _ key: String = "0", _ type: String = "FloatStorage", count: Int, isLegacy: Bool = false,
     view: (Int, Int)? = nil
   ) {
@@ -82,7 +82,7 @@ struct PickleWriter {
   }
 
   /// The arguments of a tensor behind its storage, and the call.
-  mutating func rebuild(_ shape: [Int], _ strides: [Int], offset: Int) {
+  package mutating func rebuild(_ shape: [Int], _ strides: [Int], offset: Int) {
     integer(offset)
     integers(shape)
     integers(strides)
@@ -91,7 +91,7 @@ struct PickleWriter {
     ops(.emptyTuple, .reduce, .tuple, .reduce)
   }
 
-  mutating func tensor(
+  package mutating func tensor(
     _ shape: [Int], _ strides: [Int], offset: Int = 0, key: String = "0",
     type: String = "FloatStorage", count: Int, isLegacy: Bool = false, view: (Int, Int)? = nil
   ) {
@@ -102,7 +102,7 @@ struct PickleWriter {
   }
 
   /// A dictionary with one tensor of two floats under "t".
-  static func pair(isLegacy: Bool = false) -> [UInt8] {
+  package static func pair(isLegacy: Bool = false) -> [UInt8] {
     var pickle = PickleWriter()
     pickle.op(.emptyDict)
     pickle.text("t")
@@ -113,34 +113,34 @@ struct PickleWriter {
 }
 
 /// An entry of a zip archive, and what is said of it where that is not the truth.
-struct ZipEntry {
-  var name: String
-  var data: [UInt8]
-  var flags = 0
-  var method = 0
-  var checksum: UInt32?
+package struct ZipEntry {
+  package var name: String
+  package var data: [UInt8]
+  package var flags = 0
+  package var method = 0
+  package var checksum: UInt32?
   /// In both headers.
-  var size: UInt64?
-  var uncompressedSize: UInt64?
-  var offset: UInt64?
-  var disk = 0
+  package var size: UInt64?
+  package var uncompressedSize: UInt64?
+  package var offset: UInt64?
+  package var disk = 0
   /// In the directory.
-  var extra: [UInt8] = []
+  package var extra: [UInt8] = []
   /// Before the data; nil: as in the directory.
-  var localSignature: UInt64 = 0x0403_4B50
-  var localName: String?
-  var localFlags: Int?
-  var localMethod: Int?
-  var localChecksum: UInt32?
-  var localSize: UInt64?
-  var localExtra: [UInt8] = []
+  package var localSignature: UInt64 = 0x0403_4B50
+  package var localName: String?
+  package var localFlags: Int?
+  package var localMethod: Int?
+  package var localChecksum: UInt32?
+  package var localSize: UInt64?
+  package var localExtra: [UInt8] = []
 
-  init(_ name: String, _ data: [UInt8]) {
+  package init(_ name: String, _ data: [UInt8]) {
     self.name = name
     self.data = data
   }
 
-  func with(_ change: (inout ZipEntry) -> Void) -> ZipEntry {
+  package func with(_ change: (inout ZipEntry) -> Void) -> ZipEntry {
     var entry = self
     change(&entry)
     return entry
@@ -148,27 +148,27 @@ struct ZipEntry {
 }
 
 /// Writes a zip archive, right or wrong.
-struct ZipWriter {
-  var entries: [ZipEntry]
+package struct ZipWriter {
+  package var entries: [ZipEntry]
   /// Whether 64-bit records are written, and the short ones then say nothing.
-  var isWide = false
-  var disk: UInt64 = 0
-  var countHere: UInt64?
-  var count: UInt64?
-  var directorySize: UInt64?
-  var directoryOffset: UInt64?
-  var directorySignature: UInt64 = 0x0201_4B50
-  var wideSignature: UInt64 = 0x0606_4B50
-  var widePlace: UInt64?
+  package var isWide = false
+  package var disk: UInt64 = 0
+  package var countHere: UInt64?
+  package var count: UInt64?
+  package var directorySize: UInt64?
+  package var directoryOffset: UInt64?
+  package var directorySignature: UInt64 = 0x0201_4B50
+  package var wideSignature: UInt64 = 0x0606_4B50
+  package var widePlace: UInt64?
   /// Extra bytes of the short record: count and offset.
-  var shortCount: UInt64?
-  var comment: [UInt8] = []
-  var commentCount: Int?
-  var isCommentMissing = false
+  package var shortCount: UInt64?
+  package var comment: [UInt8] = []
+  package var commentCount: Int?
+  package var isCommentMissing = false
 
-  init(_ entries: [ZipEntry]) { self.entries = entries }
+  package init(_ entries: [ZipEntry]) { self.entries = entries }
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var bytes: [UInt8] = []
     var offsets: [Int] = []
     for entry in entries {
@@ -222,8 +222,9 @@ struct ZipWriter {
 }
 
 /// The zip form of a pickle and its storages.
-func torchArchive(
-  _ pickle: [UInt8], _ storages: KeyValuePairs<String, [UInt8]> = ["0": zeros(8)]
+package func torchArchive(
+  _ pickle: [UInt8],
+  _ storages: KeyValuePairs<String, [UInt8]> = ["0": [UInt8](repeating: 0, count: 8)]
 ) -> ZipWriter {
   ZipWriter(
     [ZipEntry("archive/data.pkl", pickle)]
@@ -231,19 +232,22 @@ func torchArchive(
 }
 
 /// The legacy form: five pickles, then counts and elements.
-struct LegacyWriter {
-  var magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
-  var version = 1001
-  var isLittleEndian = true
-  var system: [UInt8]?
-  var pickle = PickleWriter.pair(isLegacy: true)
-  var keys = ["0"]
-  var keyList: [UInt8]?
+package struct LegacyWriter {
+  package var magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+  package var version = 1001
+  package var isLittleEndian = true
+  package var system: [UInt8]?
+  package var pickle = PickleWriter.pair(isLegacy: true)
+  package var keys = ["0"]
+  package var keyList: [UInt8]?
   /// Counts of elements with the elements.
-  var storages: [(count: UInt64, data: [UInt8])] = [(2, zeros(8))]
+  package var storages: [(count: UInt64, data: [UInt8])] = [(2, [UInt8](repeating: 0, count: 8))]
+
+  /// A file with two floats.
+  package init() {}
 
   /// The first three pickles: where the fourth begins.
-  var prefix: [UInt8] {
+  package var prefix: [UInt8] {
     var first = PickleWriter()
     first.op(.long1, [UInt8(magic.count)] + magic)
     first.op(.stop)
@@ -258,7 +262,7 @@ struct LegacyWriter {
     return first.bytes + second.bytes + (system ?? third.bytes)
   }
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var list = PickleWriter()
     list.ops(.emptyList, .mark)
     for key in keys { list.text(key) }
