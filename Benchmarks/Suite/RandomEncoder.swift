@@ -194,7 +194,8 @@ struct RandomEncoder {
     case .funnel:
       return TimedModel(
         try FunnelModel(
-          weights: weights, configuration: funnelConfiguration(configuration, heads: heads),
+          weights: WeightScope(file),
+          configuration: funnelConfiguration(configuration, heads: heads),
           directory: "random weights", options: options),
         kind, configuration, name: name, heads: heads)
     case .poNet:
