@@ -56,7 +56,10 @@ struct ModelWeights: Sendable {
     let matrix = unsafe try withStored(name, shape: shape, rows: rows, columns: columns) {
       stored throws(TarnError) in try unsafe Matrix(stored, on: execution)
     }
-    return matrix ?? Matrix([])
+    if let matrix { return matrix }
+    return try operation { () throws(TarnError) in
+      try Matrix(rows: shape.count == 1 ? 1 : 0, columns: 0)
+    }
   }
 
   /// The tensor `name` of shape `[outputs, inputs]`, packed in the format of the model.
