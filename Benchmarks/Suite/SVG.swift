@@ -74,7 +74,7 @@ struct SVG {
 
   /// What a mark looks like.
   enum Shape {
-    case disc, square, triangle
+    case disc, square, triangle, diamond
   }
 
   /// A mark, or its outline if it is filled with another colour.
@@ -96,6 +96,9 @@ struct SVG {
       corners = [(x - a, y - a), (x + a, y - a), (x + a, y + a), (x - a, y + a)]
     case .triangle:
       corners = [(x - 1.2 * r, y + 0.85 * r), (x, y - 1.25 * r), (x + 1.2 * r, y + 0.85 * r)]
+    case .diamond:
+      let a = 1.25 * r
+      corners = [(x - a, y), (x, y - a), (x + a, y), (x, y + a)]
     }
     let points = corners.map { SVG.number($0.0) + "," + SVG.number($0.1) }
     elements.append("<polygon points=\"\(points.joined(separator: " "))\" " + ink)

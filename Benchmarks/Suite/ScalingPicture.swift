@@ -127,7 +127,7 @@ private struct ScalingSeries {
     }
     let names = unique(models.map(\.operation))
     let looks: [(String, SVG.Shape)] = [
-      (Ink.blue, .disc), (Ink.orange, .square), (Ink.green, .triangle),
+      (Ink.blue, .disc), (Ink.orange, .square), (Ink.purple, .diamond), (Ink.green, .triangle),
     ]
     return names.enumerated().flatMap { i, name in
       Set(models.map(\.threads)).sorted().map { threads in

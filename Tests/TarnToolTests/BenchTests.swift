@@ -123,9 +123,10 @@ struct BenchTests {
       .filter { $0.count > 4 && $0[1] == "64" }
     #expect(
       rows.map { $0[0] } == [
-        "bert-tiny", "bert-tiny", "fnet-tiny", "fnet-tiny", "ponet-tiny", "ponet-tiny",
+        "bert-tiny", "bert-tiny", "fnet-tiny", "fnet-tiny", "funnel-tiny", "funnel-tiny",
+        "ponet-tiny", "ponet-tiny",
       ])
-    #expect(rows.map { $0[3] } == ["1", "3", "1", "3", "1", "3"])
+    #expect(rows.map { $0[3] } == ["1", "3", "1", "3", "1", "3", "1", "3"])
   }
 
   @Test func modelsAreComparedInWords() throws {
@@ -160,13 +161,13 @@ struct BenchTests {
         #expect((shown - (other == "bert-tiny" ? ratio : 1 / ratio)).magnitude < 0.0051, "\(line)")
       }
     }
-    #expect(rows.count == 9)
+    #expect(rows.count == 12)
     // Models have no roofline; their marks differ, and the key repeats each.
     #expect(folder.contents == ["out-scaling.svg", "rows.json"])
     let picture = try Picture(folder.path + "/out-scaling.svg")
     #expect(picture.counts["circle"] == 4)
-    #expect(picture.counts["polygon"] == 8)
-    for name in ["bert-tiny, 1 thread", "fnet-tiny, 1 thread", "ponet-tiny, 1 thread"] {
+    #expect(picture.counts["polygon"] == 12)
+    for name in ["bert-tiny", "fnet-tiny", "funnel-tiny", "ponet-tiny"].map({ $0 + ", 1 thread" }) {
       #expect(picture.texts.contains(name))
     }
     #expect(picture.texts.count { $0.hasPrefix("reference, not measured: time ~ n") } == 2)

@@ -153,6 +153,7 @@ private func search(
 }
 
 /// The extreme that four maxima hold.
+@inline(__always)
 private func joinedExtreme(_ maxima: LaneSums, scale: Float) -> Float {
   withSign(
     maxima.0.maximum(maxima.1).maximum(maxima.2.maximum(maxima.3)).joinedMaximum(), of: scale)
