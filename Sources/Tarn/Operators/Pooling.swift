@@ -29,8 +29,8 @@ public func maskedMean(
   try checkShape("maskedMean", "target", [y.rows, y.columns], [sequences.count, x.columns])
   let kernels = execution.table.pooling
   let wave = max(1, execution.threads) * 4
-  // Few third-level caches hold 32 MB for one caller.
-  let isNear = x.rows * x.columns <= 8 << 20
+  // Few third-level caches keep 16 MB for one caller.
+  let isNear = x.rows * x.columns <= 4 << 20
   var partial = try Matrix(rows: wave, columns: x.columns)
   for s in 0..<sequences.count {
     let chunks = tokenChunks(sequences[s])
