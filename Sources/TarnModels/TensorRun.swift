@@ -545,7 +545,9 @@ extension PyramidionModel {
     /// Adds a document to a tensor; scores are `[batch × n]`.
     func append(_ name: String, _ x: Matrix) {
       let part = NamedTensor(
-        name: name, shape: x.columns == 1 && name.hasSuffix("scores") ? [1, x.rows]
+        name: name,
+        shape: x.columns == 1 && name.hasSuffix("scores")
+          ? [1, x.rows]
           : [1, x.rows, x.columns], values: x.elements)
       if let i = results.firstIndex(where: { $0.name == name }) {
         results[i].append(part)
@@ -563,14 +565,14 @@ extension PyramidionModel {
     guard hasDecoder, file[TensorName("prev_output_tokens")] != nil else { return results }
     let targets = try PaddedInputs(file, shapeOf: "prev_output_tokens")
     /// Adds the rows of all targets.
-    func append(all name: String, _ x: Matrix) {
+    func appendAll(_ name: String, _ x: Matrix) {
       results.append(
         NamedTensor(
           name: name, shape: [targets.batch, targets.length, x.columns], values: x.elements))
     }
     let logits = try logits(
       memory, targets: targets.integers("prev_output_tokens") ?? [],
-      trace: { append(all: $0, $1) })
+      trace: { appendAll($0, $1) })
     for document in logits { append("logits", document) }
     return results
   }

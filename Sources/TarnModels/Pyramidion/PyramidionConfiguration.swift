@@ -152,7 +152,8 @@ public struct PyramidionConfiguration: Sendable, Equatable {
   }
 
   private mutating func readPooling(_ args: ConfigurationFile) throws(CheckpointError) {
-    pools = try args.string("encoder_pooling", oneOf: ["topk", "lambda"], default: "lambda")
+    pools =
+      try args.string("encoder_pooling", oneOf: ["topk", "lambda"], default: "lambda")
       == "topk"
     chunkSize = try args.integer(
       "chunk_size", in: 1...PyramidionConfiguration.mostPositions, default: chunkSize)
@@ -186,8 +187,10 @@ public struct PyramidionConfiguration: Sendable, Equatable {
       throw args.wrongValue(key, expected: "null: pruned layers are not supported")
     }
     for key in ["cross_self_attention", "no_cross_attention", "adaptive_input"]
-    where try args.has(key) && args.flag(key, default: false) {
-      throw args.wrongValue(key, expected: "false: not supported")
+    where args.has(key) {
+      guard try !args.flag(key, default: false) else {
+        throw args.wrongValue(key, expected: "false: not supported")
+      }
     }
     if args.has("adaptive_softmax_cutoff") {
       throw args.wrongValue("adaptive_softmax_cutoff", expected: "null: not supported")

@@ -100,6 +100,17 @@ public struct PyramidionDecoding: Sendable {
     }
   }
 
+  /// For each row that would be copied for these parents the tokens that would be.
+  func moves(_ parents: [Int]) -> [Int: [Int]] {
+    var moves: [Int: [Int]] = [:]
+    for t in 0..<length {
+      for move in cache.moves(parents, token: t) {
+        moves[move.target % cache.rows, default: []].append(t)
+      }
+    }
+    return moves
+  }
+
   /// The documents of new rows.
   private func checked(_ tokens: [Int], _ parents: [Int]) throws(ModelError) -> [Int] {
     func wrong(_ argument: String, _ found: String, _ expected: String) -> ModelError {
@@ -160,7 +171,7 @@ struct PyramidionCache: Sendable {
   private var keys: [Matrix] = []
   private var values: [Matrix] = []
   /// Blocks of a token.
-  private let rows: Int
+  let rows: Int
   private let length: Int
   private let size: Int
   /// For each block the row that has computed what it holds; of one token, equal numbers are equal
@@ -186,23 +197,23 @@ struct PyramidionCache: Sendable {
     holders = Array(repeating: -1, count: blocks)
   }
 
+  /// The blocks of a token that do not hold what row `parents[r]` has for it: where it lies, and r.
+  func moves(_ parents: [Int], token t: Int) -> [(source: Int, target: Int)] {
+    let start = t * rows
+    return parents.enumerated().compactMap { row, parent in
+      holders[start + row] == holders[start + parent] ? nil : (start + parent, start + row)
+    }
+  }
+
   /// Makes block r of each token hold what block `parents[r]` held.
   mutating func reorder(
     _ parents: [Int], length: Int, on execution: Execution
   ) throws(TarnError) {
-    var sources: [Int32] = []
-    var targets: [Int] = []
-    var moved: [Int32] = []
-    for t in 0..<length {
-      let start = t * rows
-      for (row, parent) in parents.enumerated()
-      where holders[start + row] != holders[start + parent] {
-        sources.append(Int32(start + parent))
-        targets.append(start + row)
-        moved.append(holders[start + parent])
-      }
-    }
-    guard !sources.isEmpty else { return }
+    let moves = (0..<length).flatMap { self.moves(parents, token: $0) }
+    guard !moves.isEmpty else { return }
+    let sources = moves.map { Int32($0.source) }
+    let targets = moves.map(\.target)
+    let moved = moves.map { holders[$0.source] }
     var blocks = try Matrix(rows: sources.count, columns: size)
     for i in keys.indices {
       try gather(keys[i], sources[...], into: &blocks, on: execution)

@@ -2,6 +2,7 @@
 
 internal import Tarn
 internal import TarnCheckpoints
+internal import TarnKernelInterface
 
 /// Receives inner values of one document: a name, and a row for each of its positions.
 typealias PyramidionTrace = (String, Matrix) -> Void
