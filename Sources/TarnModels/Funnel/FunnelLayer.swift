@@ -142,7 +142,7 @@ struct FunnelAttention: Sendable {
       others = projected.columns(keyStart..<valueStart + columns)
     }
     let terms = RelativeAttention(
-      positions: positions.rows, origin: positions.reach + distances.first, step: distances.step,
+      positions: positions.vectors, origin: positions.reach + distances.first, step: distances.step,
       shift: shift, types: own.columns(typeStart..<typeStart + 2 * heads),
       queryTypes: queries.batch.tokenTypes, keyTypes: keys.batch.tokenTypes,
       firstIsApart: firstIsApart)
