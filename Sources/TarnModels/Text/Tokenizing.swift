@@ -125,23 +125,30 @@ extension Vocabulary {
         throw file.wrongValue("model", expected: "an object")
       }
       let type = try model.string("type", default: "WordPiece")
-      guard type == "WordPiece" else { return (type, [String]()) }
+      guard type == "WordPiece" else { return (type, [UInt8]()) }
       _ = try model.string("continuing_subword_prefix", oneOf: ["##"], default: "##")
       _ = try model.integer("max_input_chars_per_word", in: 100...100, default: 100)
-      guard let members = model.root["vocab"]?.object?.members else {
+      guard let vocabulary = model["vocab"], let members = vocabulary.members else {
         throw model.wrongValue("vocab", expected: "an object of pieces with their ids")
       }
-      var pieces = [String?](repeating: nil, count: members.count)
-      for member in members {
-        guard let id = member.value.int64.flatMap({ Int(exactly: $0) }),
-          pieces.indices.contains(id), pieces[id] == nil, !member.key.utf8.contains(10)
+      // The place of each piece in the text by its id; 0 is none, for a key stands behind a brace.
+      var places = [UInt32](repeating: 0, count: members.reduce(0) { count, _ in count + 1 })
+      for (key, value) in members {
+        guard let id = value.int64.flatMap({ Int(exactly: $0) }), places.indices.contains(id),
+          places[id] == 0, key.utf8?.contains(10) == false
         else {
           throw model.wrongValue(
             "vocab", expected: "pieces of one line with ids from 0 without a gap")
         }
-        pieces[id] = member.key
+        places[id] = UInt32(truncatingIfNeeded: key.start)
       }
-      return (type, pieces.compactMap { $0 })
+      var pieces: [UInt8] = []
+      pieces.reserveCapacity(vocabulary.end - vocabulary.start)
+      for place in places {
+        if let piece = vocabulary.value(at: Int(place)).utf8 { pieces.append(contentsOf: piece) }
+        pieces.append(10)
+      }
+      return (type, pieces)
     }
     guard type == "WordPiece" else {
       throw .unsupportedTokenizer(
@@ -149,8 +156,7 @@ extension Vocabulary {
         expected: "WordPiece")
     }
     self = try text { () throws(TextError) in
-      try Vocabulary(
-        bytes: Array(pieces.joined(separator: "\n").utf8), file: file.name)
+      try Vocabulary(bytes: pieces, file: file.name)
     }
   }
 }
