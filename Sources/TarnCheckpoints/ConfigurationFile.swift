@@ -71,8 +71,9 @@ public struct ConfigurationFile: Sendable {
     }
     self.name = name
     root = value
-    var table = JSONKeyTable(count: members.reduce(0) { count, _ in count + 1 })
-    for member in members { _ = table.insert(member.key.start, in: value.bytes) }
+    let starts = members.starts
+    var table = JSONKeyTable(count: starts.count)
+    for start in starts { _ = table.insert(Int(start), in: value.bytes) }
     self.table = table
   }
 

@@ -76,14 +76,14 @@
     }
 
     /// Pieces of few bytes and many, and files of other JSON than a tokenizer's.
-    @Test(arguments: [1, 5, 12, 1000, 16_000_000])
+    @Test(arguments: [1, 5, 12, 1000, 12_000_000])
     func aTokenizerTakesTwiceTheFileAndAConstantAtMost(piece: Int) async throws {
       let folder = try TemporaryDirectory()
       let rest = #"{"model":{"type":"WordPiece","vocab":{"#
       var bytes = Array(rest.utf8)
       let specials = ["[UNK]", "[CLS]", "[SEP]"]
       for (id, name) in specials.enumerated() { bytes += "\"\(name)\":\(id),".utf8 }
-      let limit = FileLimits().configurationBytes
+      let limit = FileLimits().tokenizerBytes
       var id = specials.count
       let filler = [UInt8](repeating: 0x61, count: piece)
       while bytes.count + piece + 40 < limit, id < Vocabulary.maximumLines {
@@ -102,6 +102,23 @@
         #expect(tokenizer?.vocabulary.count == id)
         #expect(cost.isWithinPromise(bytes: count), "\(cost) for \(count) bytes")
       }
+    }
+
+    @Test func aTokenizerAsksForNoMoreThanItsLimit() throws {
+      let folder = try TemporaryDirectory()
+      let text = #"{"model":{"vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2}}}"#
+      let path = try folder.write("tokenizer.json", Array(text.utf8))
+      var limits = FileLimits()
+      limits.tokenizerBytes = text.utf8.count
+      limits.configurationBytes = 0
+      #expect(throws: Never.self) {
+        try WordPieceTokenizer(checkpoint: folder.path, limits: limits)
+      }
+      limits.tokenizerBytes -= 1
+      let error = #expect(throws: ModelError.self) {
+        try WordPieceTokenizer(checkpoint: folder.path, limits: limits)
+      }
+      #expect(error?.description.hasPrefix(path) == true)
     }
 
     /// What a model reads of a configuration, it reads once.

@@ -6,14 +6,14 @@ struct JSONKeyTable: Sendable {
   private var slots: [UInt32] = []
   private var count = 0
 
-  /// No key, and room for `count`: a quarter of the slots stays free.
+  /// No key, and room for `count`: half of the slots stays free.
   init(count: Int) {
     reset(count: count)
   }
 
   /// Forgets all keys and makes room for `count`.
   mutating func reset(count: Int) {
-    let size = count + count / 3 + 1
+    let size = 2 * count + 1
     if size > slots.count {
       slots = [UInt32](repeating: 0, count: size)
     } else {

@@ -75,8 +75,8 @@ extension String {
 
 /// The bytes of a string of a JSON text, escape sequences decoded one by one.
 ///
-/// They end early at a sequence that is not valid.
-package struct JSONStringBytes: Sequence, IteratorProtocol {
+/// They end at a quote, and early at a sequence that is not valid.
+struct JSONStringBytes: Sequence, IteratorProtocol {
   private let bytes: [UInt8]
   private var index: Int
   private let end: Int
@@ -86,26 +86,29 @@ package struct JSONStringBytes: Sequence, IteratorProtocol {
   /// Why the bytes ended early.
   private(set) var problem: JSONError?
 
-  /// The string between two quotes, which is UTF-8 and in which no backslash is the last byte.
+  /// The string that begins a range, which may go on behind its closing quote.
+  ///
+  /// It is UTF-8, and its last byte is no backslash.
   init(_ bytes: [UInt8], _ range: Range<Int>) {
     self.bytes = bytes
     index = range.lowerBound
     end = range.upperBound
   }
 
-  /// What is left of the string as it is written.
+  /// What is left of the range.
   var source: ArraySlice<UInt8> { bytes[index..<end] }
 
   var hasEscapes: Bool { source.contains(UInt8(ascii: "\\")) }
 
   /// The next byte.
-  package mutating func next() -> UInt8? {
+  mutating func next() -> UInt8? {
     if pendingCount > 0 {
       defer { (pending, pendingCount) = (pending >> 8, pendingCount - 1) }
       return UInt8(truncatingIfNeeded: pending)
     }
     guard index < end else { return nil }
     let byte = bytes[index]
+    guard byte != UInt8(ascii: "\"") else { return nil }
     index += 1
     return byte == UInt8(ascii: "\\") ? escaped() : byte
   }

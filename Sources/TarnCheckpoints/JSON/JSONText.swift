@@ -28,16 +28,11 @@ public struct JSONText: Sendable {
   /// The whole text, which is JSON.
   let bytes: [UInt8]
   /// Where the value begins.
-  package let start: Int
+  let start: Int
 
   init(_ bytes: [UInt8], at start: Int) {
     self.bytes = bytes
     self.start = start
-  }
-
-  /// The value of the same text that begins at another place.
-  package func value(at start: Int) -> JSONText {
-    JSONText(bytes, at: start)
   }
 
   /// Deepest nesting that is allowed unless told otherwise.
@@ -55,7 +50,7 @@ public struct JSONText: Sendable {
   ///   - depthLimit: how deep arrays and objects may be nested.
   /// - Throws: ``JSONError``, with the offset of the first byte that is wrong; that a key occurs twice
   ///   is seen at the end of its object.
-  /// - Complexity: linear in the number of bytes. Memory during the check: at most 1.3 times the text,
+  /// - Complexity: linear in the number of bytes. Memory during the check: at most twice the text,
   ///   for the keys of open objects.
   public init(
     parsing bytes: [UInt8], depthLimit: Int = JSONText.defaultDepthLimit
@@ -99,9 +94,9 @@ public struct JSONText: Sendable {
     return String(JSONStringBytes(bytes, content))
   }
 
-  /// The UTF-8 bytes of the string, if this is one; for strings that need not become a `String`.
-  package var utf8: JSONStringBytes? {
-    kind == .string ? JSONStringBytes(bytes, content) : nil
+  /// The UTF-8 bytes of the string, if this is one.
+  var utf8: JSONStringBytes? {
+    kind == .string ? JSONStringBytes(bytes, start + 1..<bytes.count) : nil
   }
 
   /// The elements, if this is an array.
@@ -128,13 +123,40 @@ public struct JSONText: Sendable {
     utf8?.elementsEqual(text.utf8) ?? false
   }
 
+  /// The keys of an object whose values number them from 0 without a gap: a line for each, in that
+  /// order.
+  ///
+  /// - Returns: the lines; nil for any other value, and if a key has a line feed.
+  package func keysByNumber() -> [UInt8]? {
+    guard let members else { return nil }
+    let starts = members.starts
+    // By number; 0 is none, for a key stands behind a brace.
+    var ordered = [UInt32](repeating: 0, count: starts.count)
+    for start in starts {
+      guard let number = JSONText(bytes, at: Int(start)).valueOfKey.int64,
+        let place = Int(exactly: number), ordered.indices.contains(place), ordered[place] == 0
+      else { return nil }
+      ordered[place] = start
+    }
+    var lines: [UInt8] = []
+    lines.reserveCapacity(end - start)
+    for start in ordered {
+      for byte in JSONStringBytes(bytes, Int(start) + 1..<bytes.count) {
+        guard byte != 10 else { return nil }
+        lines.append(byte)
+      }
+      lines.append(10)
+    }
+    return lines
+  }
+
   // MARK: Places
 
   /// What stands between the quotes of a string.
   private var content: Range<Int> { start + 1..<JSONText.end(of: start, in: bytes) - 1 }
 
   /// The first byte behind the value.
-  package var end: Int { JSONText.end(of: start, in: bytes) }
+  var end: Int { JSONText.end(of: start, in: bytes) }
 
   /// The first byte behind the value that begins at `start` of a text that is JSON.
   private static func end(of start: Int, in bytes: [UInt8]) -> Int {
@@ -215,6 +237,13 @@ public struct JSONText: Sendable {
     fileprivate init(_ object: JSONText) {
       bytes = object.bytes
       place = object.start + 1
+    }
+
+    /// Where the keys stand that are left.
+    var starts: [UInt32] {
+      var starts: [UInt32] = []
+      for member in self { starts.append(UInt32(truncatingIfNeeded: member.key.start)) }
+      return starts
     }
 
     /// The next key, a string, and its value.

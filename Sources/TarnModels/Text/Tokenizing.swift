@@ -15,7 +15,8 @@ extension WordPieceTokenizer {
   ///
   /// - Parameters:
   ///   - directory: the checkpoint directory.
-  ///   - limits: of which ``/TarnCheckpoints/FileLimits/configurationBytes`` matters.
+  ///   - limits: of which ``/TarnCheckpoints/FileLimits/configurationBytes`` and
+  ///     ``/TarnCheckpoints/FileLimits/tokenizerBytes`` matter.
   /// - Throws: ``ModelError`` for files that are missing or malformed;
   ///   ``ModelError/unsupportedTokenizer(directory:found:expected:)`` for a vocabulary of another
   ///   kind.
@@ -26,8 +27,10 @@ extension WordPieceTokenizer {
     var vocabulary: Vocabulary?
     if !fileExists(directory + "/vocab.txt") {
       if fileExists(directory + "/tokenizer.json") {
-        let file = try TarnModels.checkpoint { () throws(CheckpointError) in
-          try ConfigurationFile(path: directory + "/tokenizer.json", limits: limits)
+        var ownLimits = limits
+        ownLimits.configurationBytes = limits.tokenizerBytes
+        let file = try TarnModels.checkpoint { [ownLimits] () throws(CheckpointError) in
+          try ConfigurationFile(path: directory + "/tokenizer.json", limits: ownLimits)
         }
         vocabulary = try Vocabulary(file, directory: directory)
         try TarnModels.checkpoint { () throws(CheckpointError) in
@@ -128,27 +131,14 @@ extension Vocabulary {
       guard type == "WordPiece" else { return (type, [UInt8]()) }
       _ = try model.string("continuing_subword_prefix", oneOf: ["##"], default: "##")
       _ = try model.integer("max_input_chars_per_word", in: 100...100, default: 100)
-      guard let vocabulary = model["vocab"], let members = vocabulary.members else {
+      guard let vocabulary = model["vocab"], vocabulary.members != nil else {
         throw model.wrongValue("vocab", expected: "an object of pieces with their ids")
       }
-      // The place of each piece in the text by its id; 0 is none, for a key stands behind a brace.
-      var places = [UInt32](repeating: 0, count: members.reduce(0) { count, _ in count + 1 })
-      for (key, value) in members {
-        guard let id = value.int64.flatMap({ Int(exactly: $0) }), places.indices.contains(id),
-          places[id] == 0, key.utf8?.contains(10) == false
-        else {
-          throw model.wrongValue(
-            "vocab", expected: "pieces of one line with ids from 0 without a gap")
-        }
-        places[id] = UInt32(truncatingIfNeeded: key.start)
+      guard let lines = vocabulary.keysByNumber() else {
+        throw model.wrongValue(
+          "vocab", expected: "pieces of one line with ids from 0 without a gap")
       }
-      var pieces: [UInt8] = []
-      pieces.reserveCapacity(vocabulary.end - vocabulary.start)
-      for place in places {
-        if let piece = vocabulary.value(at: Int(place)).utf8 { pieces.append(contentsOf: piece) }
-        pieces.append(10)
-      }
-      return (type, pieces)
+      return (type, lines)
     }
     guard type == "WordPiece" else {
       throw .unsupportedTokenizer(
