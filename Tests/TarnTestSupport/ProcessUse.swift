@@ -85,7 +85,7 @@ package enum WorstJSON: String, CaseIterable, Sendable {
     case .number:
       inner = Array("\"hidden_size\":".utf8) + [UInt8](repeating: 0x31, count: room)
     case .labels:
-      inner = list("\"id2label\":{", "}", room / 13) { "\"\($0)\":\"\"" }
+      inner = list("\"id2label\":{", "}", room / 12) { "\"\($0)\":\"\"" }
     case .space:
       inner = Array("\"a\":".utf8) + [UInt8](repeating: 0x20, count: room) + [0x30]
     }
