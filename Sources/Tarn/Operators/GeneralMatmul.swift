@@ -256,10 +256,12 @@ private struct StridedProduct: Sendable {
     if a.columnStride == 1 {
       body(part.rowMajor)
     } else {
-      unsafe withScratch(Float.self, rows.count * depth) { memory in
+      // A stride beside a power of two: the rows of a tile would meet in the same lines of L1.
+      let stride = depth + 16
+      unsafe withScratch(Float.self, rows.count * stride) { memory in
         // SAFETY: there is room for the rows.
         let copy = unsafe MutableMatrixView(
-          memory, rows: rows.count, columns: depth, rowStride: depth)
+          memory, rows: rows.count, columns: depth, rowStride: stride)
         execution.table.memory.copyStrided(part, copy)
         body(copy.readOnly)
       }
