@@ -15,7 +15,7 @@ struct PieceTrie: Sendable {
 
   /// A node has 24 bits in an edge's key, and no tree has more nodes than its pieces have bytes.
   static let maximumBytes = 1 << 24 - 1
-  private static let root: UInt32 = 0
+  static let root: UInt32 = 0
   private static let pieceEnd: UInt32 = 1 << 31
 
   private var edges = [Edge](repeating: Edge(), count: 1 << 10)
@@ -24,6 +24,9 @@ struct PieceTrie: Sendable {
   private var ids: [Int32] = [-1]
   /// The node of `##`, where pieces that continue a word begin; nil when no piece does.
   private var continuation: UInt32?
+
+  /// Whether there is no piece.
+  var isEmpty: Bool { ids.count == 1 }
 
   /// Adds a piece; an equal piece from before loses its place.
   mutating func insert(_ piece: some Sequence<UInt8>, id: Int32) {
@@ -67,21 +70,58 @@ struct PieceTrie: Sendable {
     var index = range.lowerBound
     while index < range.upperBound {
       let byte = folding[Int(text[index])]
-      // The shift also drops the mark of a piece's end.
-      node = edges[slot(of: node << 8 | UInt32(byte))].child
-      if node == 0 { break }
+      node = child(of: node, by: byte)
+      if node == Self.root { break }
       index += 1
       if node & Self.pieceEnd != 0 { (found, end) = (node, index) }
     }
     return found == Self.root ? nil : (ids[Int(found & ~Self.pieceEnd)], end)
   }
 
+  /// The length of the longest piece that begins `text` at `start`; nil when none does.
+  func longestPrefix(of text: borrowing Span<UInt8>, at start: Int) -> Int? {
+    var node = Self.root
+    var found: Int?
+    var at = start
+    while at < text.count {
+      node = child(of: node, by: text[at])
+      if node == Self.root { break }
+      at += 1
+      if node & Self.pieceEnd != 0 { found = at - start }
+    }
+    return found
+  }
+
+  /// The node that `byte` leads to from `node`; the root where no piece goes on like that.
+  @inline(__always)
+  func child(of node: UInt32, by byte: UInt8) -> UInt32 {
+    // The shift also drops the mark of a piece's end.
+    edges[slot(of: node << 8 | UInt32(byte))].child
+  }
+
+  /// The node that a part of `text` leads to from `node`; the root where no piece goes on like that.
+  @inline(__always)
+  func node(after node: UInt32, _ text: borrowing Span<UInt8>, _ range: Range<Int>) -> UInt32 {
+    var node = node
+    for index in range {
+      node = child(of: node, by: text[index])
+      if node == Self.root { break }
+    }
+    return node
+  }
+
+  /// The piece that ends at `node`, which ``child(of:by:)`` gave.
+  @inline(__always)
+  func id(at node: UInt32) -> Int32? {
+    node & Self.pieceEnd == 0 ? nil : ids[Int(node & ~Self.pieceEnd)]
+  }
+
   /// The node at the end of `piece`, with its mark if a piece ends there; nil for the root.
   private func node(of piece: some Sequence<UInt8>) -> UInt32? {
     var node = Self.root
     for byte in piece {
-      node = edges[slot(of: node << 8 | UInt32(byte))].child
-      if node == 0 { return nil }
+      node = child(of: node, by: byte)
+      if node == Self.root { return nil }
     }
     return node == Self.root ? nil : node
   }
