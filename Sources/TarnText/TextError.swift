@@ -8,6 +8,8 @@ public enum TextError: Error, Equatable, Sendable {
   case vocabularyTooLarge(file: String, limit: Int)
   /// A vocabulary line, counted from 1, that is not UTF-8.
   case invalidVocabularyUTF8(file: String, line: Int)
+  /// A line of a fairseq dictionary, counted from 1, that is malformed or repeats a symbol.
+  case invalidDictionaryLine(file: String, line: Int, found: String, expected: String)
   /// A SentencePiece model of more bytes than `limit`.
   case sentencePieceModelTooLarge(file: String, limit: Int)
   /// A SentencePiece model that breaks its format at the byte `offset`, or is of another kind.
@@ -43,6 +45,8 @@ extension TextError: CustomStringConvertible {
       "\(file): is larger than \(limit) bytes, expected a vocabulary of one piece a line"
     case .invalidVocabularyUTF8(let file, let line):
       "\(file): line \(line) is not UTF-8"
+    case .invalidDictionaryLine(let file, let line, let found, let expected):
+      "\(file): line \(line): found \(found), expected \(expected)"
     case .sentencePieceModelTooLarge(let file, let limit):
       "\(file): is larger than \(limit) bytes, expected a SentencePiece model"
     case .invalidSentencePieceModel(let file, let offset, let field, let found, let expected):
