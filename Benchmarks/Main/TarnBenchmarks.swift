@@ -20,8 +20,10 @@ struct TarnBenchmarks {
     TarnBenchmarks attention         softmax attention: share of the peak, one and two threads
     TarnBenchmarks fusion            chains of operations pass by pass, and joined
     TarnBenchmarks models            BERT-base, FNet-base and PoNet-base over n = 128 ... 16384, one and
-                                     two threads: time and memory
+                                     two threads: time and memory; and what pyramidion does
     TarnBenchmarks models --model DIR   a checkpoint in place of them
+    TarnBenchmarks pyramidion        Pyramidion, 6 + 6 layers, n = 2048 and 8192: encoder and decoding
+                                     step with pooling and without
     TarnBenchmarks weights           products with weights in f32, bf16, f16 and int8; loading BERT-base,
                                      or a checkpoint, in each: time and memory
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
@@ -53,9 +55,12 @@ struct TarnBenchmarks {
 
   static let measurements: [String: [Measurement]] = [
     "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling],
-    "attention": [.attention], "fusion": [.fusion], "models": [.models], "memory": [.memory],
-    "weights": [.weights],
-    "all": [.matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .memory, .weights],
+    "attention": [.attention], "fusion": [.fusion], "models": [.models, .pyramidion],
+    "pyramidion": [.pyramidion], "memory": [.memory], "weights": [.weights],
+    "all": [
+      .matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .pyramidion, .memory,
+      .weights,
+    ],
   ]
 
   static func main() {
@@ -114,6 +119,7 @@ struct TarnBenchmarks {
       }
     }
     guard !measurements.isEmpty else { return usage("nothing to measure") }
+    if settings.modelDirectory != nil { measurements.removeAll { $0 == .pyramidion } }
     if settings.modelDirectory != nil, !measurements.contains(.models),
       !measurements.contains(.weights)
     {

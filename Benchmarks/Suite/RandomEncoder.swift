@@ -227,8 +227,8 @@ struct RandomEncoder {
 
 /// A safetensors file of bfloat16 values.
 ///
-/// Layer norms get ones and zeros, everything else uniform values of standard deviation 0.02.
-private func randomBytes(_ shapes: [(name: String, shape: [Int])]) -> [UInt8] {
+/// Layer norms get ones and zeros, versions of fairseq 3, everything else uniform values of standard deviation 0.02.
+func randomBytes(_ shapes: [(name: String, shape: [Int])]) -> [UInt8] {
   var entries: [String] = []
   var offset = 0
   for (name, shape) in shapes {
@@ -253,8 +253,10 @@ private func randomBytes(_ shapes: [(name: String, shape: [Int])]) -> [UInt8] {
   var state: UInt64 = 2110
   for (name, shape) in shapes {
     let constant: Float? =
-      name.lowercased().hasSuffix("norm.weight")
-      ? 1 : name.lowercased().hasSuffix("norm.bias") ? 0 : nil
+      name.hasSuffix(".version")
+      ? 3
+      : name.lowercased().hasSuffix("norm.weight")
+        ? 1 : name.lowercased().hasSuffix("norm.bias") ? 0 : nil
     for _ in 0..<shape.reduce(1, *) {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       append(constant ?? Float(Int32(truncatingIfNeeded: state >> 32)) / 2_147_483_648 * 0.0346)

@@ -18,6 +18,8 @@ package enum Measurement: String, CaseIterable, Sendable {
   case fusion
   /// BERT, FNet, Funnel and PoNet, or a checkpoint, over the length.
   case models
+  /// Pyramidion with pooling and without: encoder and decoding step.
+  case pyramidion
   /// PoNet-base: peak memory over the length.
   case memory
   /// Weights of fewer bits: products, loading, memory of a loaded model.
@@ -199,6 +201,9 @@ private func measure(
   if measurements.contains(.attention) { results.rows += try benchmarkAttention(settings, output) }
   if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }
   if measurements.contains(.models) { results.rows += try benchmarkModels(settings, output) }
+  if measurements.contains(.pyramidion) {
+    results.rows += try benchmarkPyramidion(settings, output)
+  }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
   if measurements.contains(.weights) { results.rows += try benchmarkWeights(settings, output) }
 }

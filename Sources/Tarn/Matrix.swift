@@ -128,6 +128,17 @@ public struct Matrix: Sendable {
       offset: rows == 0 || range.isEmpty ? 0 : offset + range.lowerBound)
   }
 
+  /// The same elements in rows of another length, sharing them with this matrix.
+  ///
+  /// - Precondition: they are one stretch of memory, and `rows · columns` of them.
+  package func reshaped(rows: Int, columns: Int) -> Matrix {
+    precondition(
+      isContiguous && rows >= 0 && columns >= 0 && rows * columns == self.rows * self.columns,
+      "\(rows) × \(columns) of a matrix of \(self.rows) × \(self.columns)")
+    return Matrix(
+      rows: rows, columns: columns, rowStride: columns, storage: storage, offset: offset)
+  }
+
   /// Whether the elements are one stretch of memory.
   package var isContiguous: Bool { rowStride == columns || rows < 2 || columns == 0 }
 
@@ -287,6 +298,27 @@ extension Matrix {
       withMutableView { view in
         // SAFETY: both rows hold columns elements; the matrices share no storage any more.
         unsafe view.row(target).update(from: other.row(source), count: view.columns)
+      }
+    }
+  }
+
+  /// Copies row i of another matrix over row `targets[i]`, for all of its rows in order.
+  ///
+  /// - Throws: ``TarnError``, also if the columns differ.
+  package mutating func copyRows(
+    from other: Matrix, to targets: [Int]
+  ) throws(TarnError) {
+    try checkShape("copyRows", "columns", [other.columns], [columns])
+    try checkShape("copyRows", "targets", [targets.count], [other.rows])
+    for (source, target) in targets.enumerated() {
+      try Matrix.checkRows(source, of: other.rows, to: target, of: rows)
+    }
+    other.withView { other in
+      withMutableView { view in
+        for (source, target) in targets.enumerated() {
+          // SAFETY: both rows hold columns elements; the matrices share no storage any more.
+          unsafe view.row(target).update(from: other.row(source), count: view.columns)
+        }
       }
     }
   }

@@ -3,7 +3,7 @@ public struct Checkpoint: Sendable {
   /// The path of the directory as it was given.
   public let directory: String
 
-  /// `config.json`.
+  /// `config.json`, or ``TensorFile/arguments`` of the weights as its `args`.
   public let configuration: ConfigurationFile
 
   /// The weights, checked: the first of ``weightFiles`` that the directory has.
@@ -24,15 +24,33 @@ public struct Checkpoint: Sendable {
   /// Opens a directory.
   ///
   /// - Parameters:
-  ///   - directory: holds `config.json` and one of ``weightFiles``.
+  ///   - directory: holds one of ``weightFiles``, and `config.json` unless the weights hold their
+  ///     arguments.
   ///   - loading: how the weights come into memory; mind the hazard of ``Loading/mapped``.
   /// - Throws: ``CheckpointError/missingFile(path:)`` for a missing `config.json`, or what
   ///   ``weights(in:loading:)`` throws.
   public init(directory: String, loading: Loading = .mapped) throws(CheckpointError) {
     self.directory = directory
-    configuration = try ConfigurationFile(
-      path: Self.base(directory) + "config.json", limits: loading.limits)
-    weights = try Self.weights(in: directory, loading: loading)
+    let path = Self.base(directory) + "config.json"
+    let file: ConfigurationFile?
+    do {
+      file = try ConfigurationFile(path: path, limits: loading.limits)
+    } catch .missingFile {
+      file = nil
+    }
+    do {
+      weights = try Self.weights(in: directory, loading: loading)
+    } catch .missingFile where file == nil {
+      throw .missingFile(path: path)
+    }
+    if let file {
+      configuration = file
+    } else if let arguments = weights.arguments {
+      configuration = try ConfigurationFile(
+        .object(["args": .object(arguments)]), named: weights.name)
+    } else {
+      throw .missingFile(path: path)
+    }
   }
 
   /// Opens the weights of a directory.

@@ -10,6 +10,8 @@ public struct CheckpointSurvey: Sendable {
   public let modelType: String
   /// Names of the heads that the file has weights for; empty for a type that is not implemented.
   public let heads: [String]
+  /// What the configuration asks for without effect, a sentence each.
+  public let notes: [String]
   /// Why tensors that the model needs cannot be had: missing, of another shape or another type.
   public let problems: [CheckpointError]
   /// Tensors that the model does not know; all for a type that is not implemented.
@@ -34,13 +36,18 @@ public struct CheckpointSurvey: Sendable {
     modelType = try LoadedModel.typeName(files.configuration, options)
     let use = TensorUse(isSurvey: true)
     if LoadedModel.typeNames.contains(modelType) {
-      heads =
-        try LoadedModel(
-          files, type: modelType, weights: WeightScope(files.weights, recording: use),
-          options: options
-        ).headNames
+      let model = try LoadedModel(
+        files, type: modelType, weights: WeightScope(files.weights, recording: use),
+        options: options)
+      heads = model.headNames
+      if case .pyramidion(let model) = model {
+        notes = model.configuration.notes
+      } else {
+        notes = []
+      }
     } else {
       heads = []
+      notes = []
     }
     problems = use.problems
     unknown = files.weights.tensors(notIn: use.names)

@@ -13,11 +13,15 @@ public enum LoadedModel: Sendable {
   case funnel(FunnelModel)
   /// PoNet in the published layout.
   case poNet(PoNetModel)
+  /// Pyramidion, and the Transformers that its code is compared with.
+  case pyramidion(PyramidionModel)
   /// PoNet of the Long Range Arena experiments.
   case longRangeArena(LongRangeArenaModel)
 
   /// Names of the types, as ``ModelOptions/modelType`` takes them.
-  public static let typeNames = ["bert", "fnet", "funnel", "ponet", "ponet-lra"]
+  public static let typeNames = [
+    "bert", "fnet", "funnel", "ponet", "ponet-lra", "pyramidion",
+  ]
 
   /// Reads a checkpoint directory.
   ///
@@ -67,6 +71,11 @@ public enum LoadedModel: Sendable {
         weights: weights, configuration: LongRangeArenaConfiguration(files.configuration),
         options: options)
       self = .longRangeArena(model)
+    case "pyramidion":
+      let model = try PyramidionModel(
+        weights: weights, configuration: PyramidionConfiguration(files.configuration),
+        directory: files.directory, options: options)
+      self = .pyramidion(model)
     default:
       throw .unknownModelType(
         directory: files.directory, found: quoted(type), expected: LoadedModel.typeNames)
@@ -88,6 +97,11 @@ public enum LoadedModel: Sendable {
         return "ponet"
       }
       if try configuration.string("attn_type", default: "") == "ponet" { return "ponet-lra" }
+      if let args = try configuration.section("args") {
+        // fairseq writes either, and both.
+        let names = [args.root["arch"]?.string, args.root["_name"]?.string]
+        if names.contains(where: { $0?.hasPrefix("pyramidion") == true }) { return "pyramidion" }
+      }
       return type
     }
   }
@@ -100,17 +114,19 @@ public enum LoadedModel: Sendable {
     case .funnel(let model): model.execution
     case .poNet(let model): model.execution
     case .longRangeArena(let model): model.execution
+    case .pyramidion(let model): model.execution
     }
   }
 
-  /// The model as an encoder; nil for PoNet of the Long Range Arena, which has another frame.
+  /// The model as an encoder; nil for PoNet of the Long Range Arena and for Pyramidion, which have
+  /// other frames.
   public var encoder: (any EncoderModel)? {
     switch self {
     case .bert(let model): model
     case .fNet(let model): model
     case .funnel(let model): model
     case .poNet(let model): model
-    case .longRangeArena: nil
+    case .longRangeArena, .pyramidion: nil
     }
   }
 
@@ -125,10 +141,14 @@ public enum LoadedModel: Sendable {
   public static func encoder(
     directory: String, options: ModelOptions = ModelOptions()
   ) throws(ModelError) -> any EncoderModel {
-    guard let encoder = try LoadedModel(directory: directory, options: options).encoder else {
+    let model = try LoadedModel(directory: directory, options: options)
+    guard let encoder = model.encoder else {
+      let others = ["ponet-lra", "pyramidion"]
+      var found = others[0]
+      if case .pyramidion = model { found = others[1] }
       throw .unknownModelType(
-        directory: directory, found: "\"ponet-lra\"",
-        expected: typeNames.filter { $0 != "ponet-lra" })
+        directory: directory, found: "\"\(found)\"",
+        expected: typeNames.filter { !others.contains($0) })
     }
     return encoder
   }
@@ -142,6 +162,7 @@ public enum LoadedModel: Sendable {
     case .poNet(let model): model.headNames
     case .longRangeArena(let model):
       [model.isDual ? "pair-classification" : "sequence-classification"]
+    case .pyramidion(let model): model.hasDecoder ? ["decoder"] : []
     }
   }
 }

@@ -98,7 +98,7 @@ extension LoadedModel {
   ///
   /// - Parameter inputs: `input_ids` and, if present, `attention_mask`, `token_type_ids`,
   ///   `segment_ids`, `position_ids`, each `[batch × n]`; `input_ids_0`, `mask_0` (and `_1`) for a
-  ///   Long Range Arena model.
+  ///   Long Range Arena model; `src_tokens` and, if present, `prev_output_tokens` for Pyramidion.
   /// - Returns: hidden states, attention probabilities, layer 0's inner values and head outputs in
   ///   the padded shape of the inputs. Rows that are not computed are zero.
   /// - Throws: ``ModelError`` for missing, misshapen or out-of-range inputs.
@@ -115,6 +115,7 @@ extension LoadedModel {
     case .funnel(let model): try model.run(inputs)
     case .poNet(let model): try model.run(inputs)
     case .longRangeArena(let model): try model.run(inputs)
+    case .pyramidion(let model): try model.run(inputs)
     }
   }
 }
@@ -528,6 +529,51 @@ extension LongRangeArenaModel {
     }
     results.append(
       NamedTensor(name: "logits", shape: [logits.rows, logits.columns], values: logits.elements))
+    return results
+  }
+}
+
+extension PyramidionModel {
+  /// `embedding`, `layerI` after each layer, where it pools `.before_pooling`, `.scores` and
+  /// `.pooled_scores` too, `encoder_out`, `encoder_padding_mask`; with `prev_output_tokens`
+  /// `decoder_embedding`, `decoder_layerI`, `decoder_features` and `logits`.
+  ///
+  /// Longer sources are cut, as the published code does.
+  func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
+    let sources = try PaddedInputs(file, shapeOf: "src_tokens").integers("src_tokens") ?? []
+    var results: [NamedTensor] = []
+    /// Adds a document to a tensor; scores are `[batch × n]`.
+    func append(_ name: String, _ x: Matrix) {
+      let part = NamedTensor(
+        name: name,
+        shape: x.columns == 1 && name.hasSuffix("scores")
+          ? [1, x.rows]
+          : [1, x.rows, x.columns], values: x.elements)
+      if let i = results.firstIndex(where: { $0.name == name }) {
+        results[i].append(part)
+      } else {
+        results.append(part)
+      }
+    }
+    let memory = try encode(
+      sources.map { Array($0.prefix(configuration.maxSourcePositions)) }, trace: append)
+    let batch = memory.sequences.count
+    results.append(
+      NamedTensor(
+        name: "encoder_padding_mask", shape: [batch, memory.rows.rows / max(1, batch)],
+        values: memory.keep?.map { $0 ? 0 : 1 } ?? Array(repeating: 0, count: memory.rows.rows)))
+    guard hasDecoder, file[TensorName("prev_output_tokens")] != nil else { return results }
+    let targets = try PaddedInputs(file, shapeOf: "prev_output_tokens")
+    /// Adds the rows of all targets.
+    func appendAll(_ name: String, _ x: Matrix) {
+      results.append(
+        NamedTensor(
+          name: name, shape: [targets.batch, targets.length, x.columns], values: x.elements))
+    }
+    let logits = try logits(
+      memory, targets: targets.integers("prev_output_tokens") ?? [],
+      trace: { appendAll($0, $1) })
+    for document in logits { append("logits", document) }
     return results
   }
 }

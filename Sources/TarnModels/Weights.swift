@@ -36,6 +36,19 @@ struct ModelWeights: Sendable {
   /// The shape of a tensor, for dimensions that only the file knows.
   func shape(of tensor: String) -> [Int]? { scope.shape(of: tensor) }
 
+  /// Whether the file has a tensor under a name.
+  func hasPart(_ component: String) -> Bool {
+    !scope.scope(anyOf: [component, ""]).prefix.isEmpty
+  }
+
+  /// The one number of the tensor `name`, read in a survey too; nil if the file has none.
+  func value(_ name: String) throws(ModelError) -> Float? {
+    try checkpoint { () throws(CheckpointError) in
+      guard let info = try scope.optional(name, shape: [1]) else { return nil }
+      return try scope.file.floats(of: info).first
+    }
+  }
+
   /// Notes a tensor that no model needs.
   func ignore(_ tensor: String) { scope.ignore(tensor) }
 

@@ -12,7 +12,7 @@ enum Bench {
       "tarn bench models --model DIR --lengths 128,512 --batch 1,32",
       "tarn bench all --json rows.json --svg bench.svg",
     ],
-    operands: "[matmul|pooling|rows|attention|weights|models|all]",
+    operands: "[matmul|pooling|rows|attention|weights|models|pyramidion|all]",
     details: """
       Prints, for each operation, shape and variant, the median and the best time, nanoseconds for an
       element, GB/s and GFLOP/s, the bound that applies and the share of it that is reached: `copy`
@@ -28,6 +28,8 @@ enum Bench {
                    each: time and memory
         models     BERT-base, FNet-base and PoNet-base with random weights, or a checkpoint: time and
                    memory for the hidden states of texts of growing length, where PoNet passes BERT
+        pyramidion Pyramidion with random weights, 6 + 6 layers: time and memory of the encoder, and
+                   time of a decoding step of four beams, with pooling and without
         all        all of these; so does no word at all
 
       Kernels run on one thread, attention and models on one and on --threads. Kernels are those of
@@ -42,7 +44,7 @@ enum Bench {
     options: [
       Option("--quick", "small sizes and few repetitions: under a minute"),
       Option("--model", "DIR", "time this checkpoint instead of random weights, for models"),
-      Option("--lengths", "N,...", "tokens of a text, for models"),
+      Option("--lengths", "N,...", "tokens of a text, for models and pyramidion"),
       Option("--batch", "N,...", "texts in one call, for models"),
       Option("--blas", "PATH", "a library with cblas_sgemm or dnnl_sgemm, for matmul"),
       Option("--filter", "TEXT", "only rows whose name contains it"),
@@ -53,8 +55,8 @@ enum Bench {
 
   private static let measurements: [String: [Measurement]] = [
     "rows": [.rows], "pooling": [.pooling], "attention": [.attention], "matmul": [.matmul],
-    "weights": [.weights], "models": [.models],
-    "all": [.rows, .pooling, .attention, .matmul, .weights, .models],
+    "weights": [.weights], "models": [.models], "pyramidion": [.pyramidion],
+    "all": [.rows, .pooling, .attention, .matmul, .weights, .models, .pyramidion],
   ]
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
@@ -64,7 +66,8 @@ enum Bench {
     let name = arguments.operands.first ?? "all"
     guard let measured = measurements[name] else {
       throw .usage(
-        "found \"\(name)\", expected matmul, pooling, rows, attention, weights, models or all")
+        "found \"\(name)\", expected matmul, pooling, rows, attention, weights, models, "
+          + "pyramidion or all")
     }
     for option in ["--filter", "--json", "--svg", "--blas", "--model"]
     where arguments.values[option] == "" {
@@ -80,7 +83,8 @@ enum Bench {
     settings.jsonPath = arguments.values["--json"]
     settings.svgPath = arguments.values["--svg"]
     for option in ["--model", "--lengths", "--batch"] where arguments.values[option] != nil {
-      guard measured.contains(.models) else {
+      let takes = measured.contains(.models) || option == "--lengths" && name == "pyramidion"
+      guard takes else {
         throw .usage("option \(option): found \(name), expected models or all")
       }
     }

@@ -14,7 +14,8 @@ enum Convert {
     details: """
       INPUT is a checkpoint directory, a safetensors file, a PyTorch file or an index of shards. OUTPUT
       is written under another name and renamed when it is complete. Tensors keep their names, their
-      order, and without --dtype their bytes; __metadata__ of a safetensors file is kept.
+      order, and without --dtype their bytes; __metadata__ of a safetensors file is kept, and the
+      arguments in a fairseq checkpoint become "args" there.
 
       --dtype makes all floats of 16 to 64 bits one type, rounded to nearest, ties to even; tensors
       that have it already keep their bytes, and so do integers and truth values.
@@ -53,6 +54,10 @@ enum Convert {
       // Other readers look for the format before they load a file.
       var metadata = (file as? SafetensorsFile)?.metadata ?? [:]
       metadata["format"] = metadata["format"] ?? .string("pt")
+      // Without them a fairseq checkpoint says nothing of its model.
+      if metadata["args"] == nil, let arguments = file.arguments {
+        metadata["args"] = .string(JSONValue.object(arguments).encoded())
+      }
       var writer = SafetensorsWriter(copying: metadata)
       try writer.append(contentsOf: file, floats: type)
       try writer.write(to: output)

@@ -15,8 +15,9 @@ enum Inspect {
       that it does not know. Only headers are read.
 
       --json prints {"path","format","model_type","supported","heads":[...],"parameters","bytes",
-      "metadata":{...},"tensors":[{"name","dtype","shape","bytes"}],"missing":[{"name","error"}],
-      "unknown":[...]}; for a file without model_type, supported, heads, missing and unknown.
+      "metadata":{...},"arguments":{...},"tensors":[{"name","dtype","shape","bytes"}],
+      "missing":[{"name","error"}],"unknown":[...],"notes":[...]}; arguments only for a file that holds
+      them; for a file without model_type, supported, heads, missing, unknown and notes.
       """,
     options: [Option("--type", "TYPE", "model type, where config.json does not say it")],
     run: run)
@@ -72,6 +73,7 @@ enum Inspect {
     object["parameters"] = .integer(parameters(file))
     object["bytes"] = .integer(bytes(file))
     object["metadata"] = .object(file.metadata)
+    if let arguments = file.arguments { object["arguments"] = .object(arguments) }
     object["tensors"] = .array(
       file.tensors.map { tensor in
         .object([
@@ -88,6 +90,7 @@ enum Inspect {
           ])
         })
       object["unknown"] = .array(survey.unknown.map { .string($0.name.text) })
+      object["notes"] = .array(survey.notes.map { .string($0) })
     }
     return object
   }
@@ -124,6 +127,7 @@ enum Inspect {
     }
     guard let survey, survey.isSupported else { return }
     for problem in survey.problems { Output.line("missing     \(problem)") }
+    for note in survey.notes { Output.line("note        \(printable(note))") }
     for tensor in survey.unknown { Output.line("unknown     \(printable(tensor.name.text))") }
     if survey.problems.isEmpty { Output.line("complete    all that the model needs is there") }
   }

@@ -13,7 +13,8 @@ enum RunTensors {
     details: """
       Runs the model on tensors instead of text. The inputs are input_ids and, where present,
       attention_mask, token_type_ids, segment_ids and position_ids, each [batch, n]; input_ids_0 and
-      mask_0 (and _1) for a Long Range Arena model. Results have the padded shape of the inputs;
+      mask_0 (and _1) for a Long Range Arena model; src_tokens and, for the decoder,
+      prev_output_tokens for Pyramidion. Results have the padded shape of the inputs;
       masked positions hold 0 unless others read them.
 
       --compare prints a line for each tensor of the file: name, shape, largest absolute difference
@@ -64,7 +65,10 @@ enum RunTensors {
     let expected = try failing { () throws(CheckpointError) in try SafetensorsFile(path: compare) }
     var comparisons: [Comparison] = []
     for info in expected.tensors {
-      let values = try failing { () throws(CheckpointError) in try expected.floats(of: info) }
+      let values = try failing { () throws(CheckpointError) in
+        ElementType.integers.contains(info.elementType)
+          ? try expected.integers(of: info).map { Float($0) } : try expected.floats(of: info)
+      }
       comparisons.append(
         Comparison(
           info, values, found: results.first { $0.name == info.name.text }, tolerance,

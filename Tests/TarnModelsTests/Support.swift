@@ -8,12 +8,12 @@ import Testing
 
 @testable import TarnModels
 
-/// |difference| ≤ 5·10⁻⁵ + 10⁻⁵·|expected|, the limit of the specification.
+/// |difference| ≤ 5·10⁻⁵ + 10⁻⁵·|expected|, the limit of the specification, or another absolute one.
 ///
 /// With `relativeToLargest` instead: |difference| ≤ that · the largest |expected|.
 func compare(
   _ found: NamedTensor, _ expected: [Float], _ fixture: String, rows: Set<Int>? = nil,
-  relativeToLargest relative: Float? = nil
+  absolute: Float = 5e-5, relativeToLargest relative: Float? = nil
 ) {
   #expect(found.values.count == expected.count, "\(fixture) \(found.name)")
   guard found.values.count == expected.count, !expected.isEmpty else { return }
@@ -26,7 +26,7 @@ func compare(
     let isCompared = mask.isEmpty || mask[i / width] || rows?.contains(i / width) == true
     if !isCompared { continue }
     let difference = (found.values[i] - expected[i]).magnitude
-    let limit = relative.map { $0 * largest } ?? 5e-5 + 1e-5 * expected[i].magnitude
+    let limit = relative.map { $0 * largest } ?? absolute + 1e-5 * expected[i].magnitude
     if !(difference <= limit), at < 0 || difference / limit > worst {
       worst = difference / limit
       at = i

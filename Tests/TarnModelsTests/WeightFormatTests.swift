@@ -8,8 +8,11 @@ import Testing
 
 @testable import TarnModels
 
-/// A copy of a checkpoint whose matrices are what a format holds of them; vectors stay.
-private func rounded(_ directory: String, to format: WeightFormat) throws -> TemporaryDirectory {
+/// A copy of a checkpoint whose matrices are what a format holds of them, those that a model holds in
+/// it; vectors stay.
+func rounded(
+  _ directory: String, to format: WeightFormat, where isHeld: (String) -> Bool = { _ in true }
+) throws -> TemporaryDirectory {
   let folder = try TemporaryDirectory()
   try folder.copy("config.json", from: directory)
   let execution = try Execution()
@@ -17,7 +20,7 @@ private func rounded(_ directory: String, to format: WeightFormat) throws -> Tem
   var writer = SafetensorsWriter()
   for info in file.tensors where ElementType.weights.contains(info.elementType) {
     var values = try file.floats(of: info)
-    if info.shape.count == 2 {
+    if info.shape.count == 2, isHeld(info.name.text) {
       let matrix = try Matrix(rows: info.shape[0], columns: info.shape[1], values)
       var table = try Matrix(rows: matrix.rows, columns: matrix.columns)
       try gather(

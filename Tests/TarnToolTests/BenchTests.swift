@@ -14,7 +14,8 @@ struct BenchTests {
   @Test(arguments: [
     (
       ["bench", "nope"],
-      "found \"nope\", expected matmul, pooling, rows, attention, weights, models or all"
+      "found \"nope\", expected matmul, pooling, rows, attention, weights, models, "
+        + "pyramidion or all"
     ),
     (["bench", "rows", "models"], "found 2 operands, expected at most one"),
     (["bench", "--json"], "option --json needs a value"),
@@ -171,6 +172,31 @@ struct BenchTests {
       #expect(picture.texts.contains(name))
     }
     #expect(picture.texts.count { $0.hasPrefix("reference, not measured: time ~ n") } == 2)
+  }
+
+  @Test func pyramidionIsMeasuredWithPoolingAndWithout() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/rows.json"
+    let result = try tarn([
+      "bench", "pyramidion", "--quick", "--threads", "1", "--lengths", "64", "--json", path,
+    ])
+    #expect(result.code == 0, "\(result.errors)")
+    let rows = try #require(
+      json(String(contentsOfFile: path, encoding: .utf8))["benchmarks"]?.array
+    ).compactMap(\.object)
+    let shape = "/n=64/threads=1"
+    #expect(
+      rows.compactMap { $0["name"]?.string } == [
+        "pyramidion-encode-pooled" + shape, "pyramidion-step-pooled" + shape,
+        "pyramidion-encode-blockwise" + shape, "pyramidion-step-blockwise" + shape,
+      ])
+    for (i, row) in rows.enumerated() {
+      let gain = try #require(row["gain"]?.double)
+      let time = try #require(row["real_time"]?.double)
+      let other = try #require(rows[2 + i % 2]["real_time"]?.double)
+      #expect((gain * time / other - 1).magnitude < 1e-9)
+      #expect(try #require(row[i % 2 == 0 ? "gflops" : "bound_share"]?.double) > 0)
+    }
   }
 
   @Test func aCheckpointIsMeasuredAtEachLengthAndBatch() throws {

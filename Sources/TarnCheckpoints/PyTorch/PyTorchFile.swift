@@ -25,6 +25,9 @@ public final class PyTorchFile: TensorFile {
   /// What stands beside the dictionary of tensors, in a few words each; empty if nothing does.
   public let metadata: JSONObject
 
+  /// `args`, or `model` of `cfg`, of a fairseq checkpoint; nil for other files.
+  public let arguments: JSONObject?
+
   private let index: [TensorName: Int]
   private let contents: MappedFile
 
@@ -70,6 +73,7 @@ public final class PyTorchFile: TensorFile {
     tensors = parts.tensors
     index = parts.index
     metadata = parts.metadata
+    arguments = parts.arguments
   }
 
   /// The tensor of a name, or nil.

@@ -4,6 +4,7 @@ struct PyTorchParts {
   private(set) var tensors: [TensorInfo] = []
   private(set) var index: [TensorName: Int] = [:]
   private(set) var metadata = JSONObject()
+  private(set) var arguments: JSONObject?
 
   private let file: String
   private let limits: FileLimits
@@ -108,6 +109,7 @@ struct PyTorchParts {
     }
     index = dictionary.index
     metadata = dictionary.metadata
+    arguments = dictionary.arguments
   }
 
   // MARK: Legacy form

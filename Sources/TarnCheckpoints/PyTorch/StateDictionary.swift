@@ -6,6 +6,8 @@ struct StateDictionary {
   private(set) var index: [TensorName: Int] = [:]
   /// What stands beside the dictionary, in a few words each.
   private(set) var metadata = JSONObject()
+  /// The arguments of a training run beside the dictionary; see ``TensorFile/arguments``.
+  private(set) var arguments: JSONObject?
 
   /// Finds the dictionary.
   ///
@@ -39,6 +41,7 @@ struct StateDictionary {
     if let key, let items = machine.items(of: machine.value(top, key)) {
       try read(items, &machine)
       try describe(top, without: key, &machine)
+      try readArguments(top, &machine)
     } else if machine.hasTensors(top) {
       try read(top, &machine)
     } else {
@@ -77,9 +80,67 @@ struct StateDictionary {
       metadata[name] = .string(machine.summary(items[position + 1]))
     }
   }
+
+  /// `args`, or if that is None `model` of `cfg`: a namespace or a dictionary.
+  private mutating func readArguments(
+    _ top: [PickleValue], _ machine: inout PickleMachine
+  ) throws(PyTorchProblem) {
+    let configuration = machine.items(of: machine.value(top, "cfg"))
+    let candidates = [
+      machine.value(top, "args"), configuration.flatMap { machine.value($0, "model") },
+    ]
+    guard let items = candidates.compactMap({ machine.attributes(of: $0) }).first else {
+      return
+    }
+    var arguments = JSONObject()
+    for position in stride(from: 0, to: items.count, by: 2) {
+      guard case .text(let slice) = items[position], slice.count <= 256 else { continue }
+      try machine.charge(1024)
+      let name = String(decoding: machine.bytes[slice.range], as: UTF8.self)
+      arguments[name] = try machine.json(items[position + 1])
+    }
+    self.arguments = arguments
+  }
 }
 
 extension PickleMachine {
+  /// What a namespace has been given, or the items of a dictionary.
+  fileprivate func attributes(of value: PickleValue?) -> [PickleValue]? {
+    guard case .node(let index)? = value else { return nil }
+    switch nodes[index].kind {
+    case .dictionary: return nodes[index].items
+    case .object: return items(of: nodes[index].state)
+    case .list, .tuple, .set: return nil
+    }
+  }
+
+  /// A value as JSON has it, lists of scalars included; what has no such form in a few words.
+  fileprivate mutating func json(_ value: PickleValue) throws(PyTorchProblem) -> JSONValue {
+    if case .node(let index) = value, [.list, .tuple].contains(nodes[index].kind) {
+      let items = nodes[index].items
+      try charge(items.count * 512)
+      var elements: [JSONValue] = []
+      for item in items {
+        guard let element = scalar(item) else { return .string(summary(value)) }
+        elements.append(element)
+      }
+      return .array(elements)
+    }
+    return scalar(value) ?? .string(summary(value))
+  }
+
+  /// A value that is no container.
+  private func scalar(_ value: PickleValue) -> JSONValue? {
+    switch value {
+    case .none: .null
+    case .boolean(let value): .boolean(value)
+    case .integer(let value): .integer(value)
+    case .float(let value): JSONNumber(value).map { .number($0) }
+    case .text(let slice) where slice.count <= 4096: text(slice).map { .string($0) }
+    default: nil
+    }
+  }
+
   /// Keys and values of a dictionary, or nil for another value.
   func items(of value: PickleValue?) -> [PickleValue]? {
     guard case .node(let index)? = value, nodes[index].kind == .dictionary else { return nil }

@@ -14,6 +14,11 @@ public protocol TensorFile: AnyObject, Sendable {
   /// What the file says beside its tensors.
   var metadata: JSONObject { get }
 
+  /// The arguments that the model was made with, if the file itself holds them.
+  ///
+  /// fairseq writes them into its checkpoints; `tarn convert` keeps them as `args` of `__metadata__`.
+  var arguments: JSONObject? { get }
+
   /// The tensor of a name, or nil.
   subscript(name: TensorName) -> TensorInfo? { get }
 
@@ -34,6 +39,12 @@ public protocol TensorFile: AnyObject, Sendable {
 }
 
 extension TensorFile {
+  /// The object that ``metadata`` holds as text under `args`.
+  public var arguments: JSONObject? {
+    guard let text = metadata["args"]?.string else { return nil }
+    return (try? JSONValue(parsing: text))?.object
+  }
+
   /// The last part of the path: the name by which messages call this file.
   public var name: String { fileName(path) }
 

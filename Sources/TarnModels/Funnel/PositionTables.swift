@@ -101,7 +101,7 @@ func waves(_ distances: [Int], unit: Int, size d: Int) -> [Float] {
 
 extension ComplexDouble {
   /// The powers 0, 1, … of this number, so many.
-  fileprivate func powers(_ count: Int) -> [ComplexDouble] {
+  func powers(_ count: Int) -> [ComplexDouble] {
     var powers = [ComplexDouble(re: 1, im: 0)]
     while powers.count < count { powers.append(powers[powers.count - 1] * self) }
     return powers
@@ -109,7 +109,7 @@ extension ComplexDouble {
 }
 
 /// `e^x` for x from -10 to 0, within 2⁻⁵¹: 2^n · e^r, Taylor polynomial of degree 16 in r.
-private func exponential(_ x: Double) -> Double {
+func exponential(_ x: Double) -> Double {
   let n = (x * 1.4426950408889634).rounded()
   let r = x - n * 0x1.62e42fefa38p-1 - n * 0x1.ef35793c7673p-45
   var sum = 1.0

@@ -55,6 +55,11 @@ struct SequenceGroup {
 
   /// Divides a batch: as many sequences as fit a tile, or one that is longer.
   static func groups(_ batch: TokenBatch) throws(TarnError) -> [SequenceGroup] {
+    try groups(batch.sequences, keep: batch.keep)
+  }
+
+  /// Divides sequences with flags for their rows.
+  static func groups(_ sequences: Ragged, keep: [Bool]?) throws(TarnError) -> [SequenceGroup] {
     var groups: [SequenceGroup] = []
     var lengths: [Int] = []
     var start = 0
@@ -65,13 +70,13 @@ struct SequenceGroup {
         SequenceGroup(
           numbers: number..<number + lengths.count, rows: rows,
           sequences: try Ragged(lengths: lengths),
-          keep: batch.keep.map { Array($0[rows]) }))
+          keep: keep.map { Array($0[rows]) }))
       start = rows.upperBound
       number += lengths.count
       lengths = []
     }
-    for s in 0..<batch.sequences.count {
-      let rows = batch.sequences[s]
+    for s in 0..<sequences.count {
+      let rows = sequences[s]
       if !lengths.isEmpty, rows.upperBound - start > Tile.rows { try close() }
       lengths.append(rows.count)
     }
