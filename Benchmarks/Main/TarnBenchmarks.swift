@@ -24,6 +24,7 @@ struct TarnBenchmarks {
     TarnBenchmarks models --model DIR   a checkpoint in place of them
     TarnBenchmarks pyramidion        Pyramidion, 6 + 6 layers, n = 2048 and 8192: encoder and decoding
                                      step with pooling and without
+    TarnBenchmarks quality           the soft top-k against the true one: mean cosines
     TarnBenchmarks weights           products with weights in f32, bf16, f16 and int8; loading BERT-base,
                                      or a checkpoint, in each: time and memory
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time
@@ -56,10 +57,11 @@ struct TarnBenchmarks {
   static let measurements: [String: [Measurement]] = [
     "matmul": [.matmul], "rivals": [.rivals], "kernels": [.rows, .pooling],
     "attention": [.attention], "fusion": [.fusion], "models": [.models, .pyramidion],
-    "pyramidion": [.pyramidion], "memory": [.memory], "weights": [.weights],
+    "pyramidion": [.pyramidion],
+    "quality": [.quality], "memory": [.memory], "weights": [.weights],
     "all": [
-      .matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .pyramidion, .memory,
-      .weights,
+      .matmul, .rivals, .rows, .pooling, .attention, .fusion, .models, .pyramidion, .quality,
+      .memory, .weights,
     ],
   ]
 

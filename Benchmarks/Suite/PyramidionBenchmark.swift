@@ -3,6 +3,7 @@
 import Tarn
 import TarnCheckpoints
 import TarnModels
+import TarnTestSupport
 
 /// 6 + 6 layers with random weights over the length of the document; forms are interleaved.
 ///
@@ -42,6 +43,27 @@ func benchmarkPyramidion(
     }
   }
   return rows
+}
+
+/// How near the soft top-k comes to the true one, and the iterative baseline with it.
+func benchmarkTopKQuality(_ settings: BenchmarkSettings, _ output: BenchmarkOutput) throws {
+  let execution = try Execution(instructionSet: settings.modelInstructionSet)
+  output.line("best cosine of a true top-k vector among the results, mean; log: arXiv:2010.15552")
+  output.line(
+    column("n", 8) + column("k", 8) + column("n/k", 8) + column("halving", 10)
+      + column("log", 16) + column("iterative", 12) + "log")
+  for quality in TopKQuality.all.filter({ !settings.isQuick || $0.n <= 1024 }) {
+    let documents = settings.isQuick ? 1 : max(4, 512 / quality.k)
+    let (halving, iterative) = try quality.measured(documents: documents, on: execution)
+    func range(_ x: ClosedRange<Double>) -> String {
+      fixed(x.lowerBound, 3) + (x.lowerBound == x.upperBound ? "" : "-" + fixed(x.upperBound, 3))
+    }
+    output.line(
+      column("\(quality.n)", 8) + column("\(quality.k)", 8)
+        + column("\(quality.n / quality.k)", 8) + column(fixed(halving, 3), 10)
+        + column(range(quality.logged), 16) + column(fixed(iterative, 3), 12)
+        + range(quality.loggedIterative))
+  }
 }
 
 /// How the encoder shortens a document.

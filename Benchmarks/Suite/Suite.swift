@@ -20,6 +20,8 @@ package enum Measurement: String, CaseIterable, Sendable {
   case models
   /// Pyramidion with pooling and without: encoder and decoding step.
   case pyramidion
+  /// The soft top-k against the true one: cosines, nothing is timed.
+  case quality
   /// PoNet-base: peak memory over the length.
   case memory
   /// Weights of fewer bits: products, loading, memory of a loaded model.
@@ -204,6 +206,7 @@ private func measure(
   if measurements.contains(.pyramidion) {
     results.rows += try benchmarkPyramidion(settings, output)
   }
+  if measurements.contains(.quality) { try benchmarkTopKQuality(settings, output) }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
   if measurements.contains(.weights) { results.rows += try benchmarkWeights(settings, output) }
 }

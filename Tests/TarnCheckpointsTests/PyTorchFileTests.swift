@@ -454,6 +454,38 @@ func elements(of tensor: TensorInfo, in file: any TensorFile) -> [UInt8] {
       try openTensorFile(path: directory.path)
     }
   }
+
+  @Test func argumentsOfFairseqAreKept() throws {
+    for (name, best) in [
+      ("cfg", "model"), ("2021", "model"), ("legacy", "model"), ("args", "args"),
+    ] {
+      let path = fixturePath("pyramidion/checkpoint-pt/checkpoint_\(name).pt")
+      let arguments = try #require(try PyTorchFile(path: path).arguments, "\(name)")
+      #expect(arguments["arch"]?.string == "pyramidion_base")
+      #expect(arguments["encoder_embed_dim"]?.int64 == 24)
+      #expect(arguments["share_all_embeddings"]?.boolean == true)
+      #expect(arguments["lr"]?.array?.compactMap(\.double) == [0.0005])
+      #expect(arguments["adam_eps"]?.double == 1e-8)
+      #expect(arguments["softmax_batch"]?.int64 == Int64.max)
+      guard case .null? = arguments["max_tokens"] else {
+        Issue.record("\(name): max_tokens")
+        continue
+      }
+    }
+    // Other files have none; text in safetensors that is no object is none either.
+    let plain = fixturePath("ponet/weights_zip/pytorch_model.bin")
+    #expect(try PyTorchFile(path: plain).arguments == nil)
+    for (text, count) in [("{\"a\": [1]}", 1), ("[]", nil), ("{", nil), ("", nil)]
+      as [(String, Int?)]
+    {
+      let folder = try TemporaryDirectory()
+      var writer = SafetensorsWriter(metadata: ["args": text])
+      try writer.append("x", shape: [], floats: [1])
+      try writer.write(to: folder.path + "/x.safetensors")
+      let file = try SafetensorsFile(path: folder.path + "/x.safetensors")
+      #expect(file.arguments?.members.count == count)
+    }
+  }
 }
 
 extension JSONObject {

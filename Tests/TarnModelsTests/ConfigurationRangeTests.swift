@@ -8,13 +8,15 @@ private struct Field: Sendable, CustomTestStringConvertible {
   let model: String
   let key: String
   let range: ClosedRange<Int>
+  let allowsNull: Bool
 
   var testDescription: String { "\(model) \(key)" }
 
-  init(_ model: String, _ key: String, _ range: ClosedRange<Int>) {
+  init(_ model: String, _ key: String, _ range: ClosedRange<Int>, allowsNull: Bool = false) {
     self.model = model
     self.key = key
     self.range = range
+    self.allowsNull = allowsNull
   }
 }
 
@@ -43,6 +45,21 @@ private struct Field: Sendable, CustomTestStringConvertible {
       Field("ponet-lra", "num_layers", 1...1024), Field("ponet-lra", "vocab_size", 1...16_777_216),
       Field("ponet-lra", "num_classes", 1...1_048_576),
       Field("ponet-lra", "segment_num", 1...1_000_000_000),
+      Field("pyramidion", "encoder_layers", 1...1024),
+      Field("pyramidion", "chunk_size", 1...1 << 20),
+      Field("pyramidion", "encoder_attention_heads", 1...65536),
+      Field("pyramidion", "decoder_layers", 1...1024),
+      Field("pyramidion", "decoder_attention_heads", 1...65536),
+    ]
+    // None leaves these to the default.
+    + [
+      Field("pyramidion", "encoder_embed_dim", 1...65536, allowsNull: true),
+      Field("pyramidion", "encoder_ffn_embed_dim", 1...1_048_576, allowsNull: true),
+      Field("pyramidion", "decoder_embed_dim", 1...65536, allowsNull: true),
+      Field("pyramidion", "decoder_ffn_embed_dim", 1...1_048_576, allowsNull: true),
+      Field("pyramidion", "decoder_output_dim", 1...65536, allowsNull: true),
+      Field("pyramidion", "max_source_positions", 1...1 << 20, allowsNull: true),
+      Field("pyramidion", "max_target_positions", 1...1 << 20, allowsNull: true),
     ]
 
   /// What reading a configuration with one value gives, as an error or nil.
@@ -57,6 +74,7 @@ private struct Field: Sendable, CustomTestStringConvertible {
       case "bert": _ = try BERTConfiguration(file)
       case "fnet": _ = try FNetConfiguration(file)
       case "ponet": _ = try PoNetConfiguration(file)
+      case "pyramidion": _ = try PyramidionConfiguration(file)
       default: _ = try LongRangeArenaConfiguration(file)
       }
       return nil
@@ -75,7 +93,7 @@ private struct Field: Sendable, CustomTestStringConvertible {
       "true", "false", "null",
     ]
     let expected = "an integer from \(low) to \(high)"
-    for value in wrong {
+    for value in wrong where !(field.allowsNull && value == "null") {
       #expect(
         try problem(field, value)
           == .wrongValue(file: "config.json", key: field.key, found: value, expected: expected))
@@ -85,6 +103,7 @@ private struct Field: Sendable, CustomTestStringConvertible {
         try problem(field, value)
           == .wrongValue(file: "config.json", key: field.key, found: found, expected: expected))
     }
+    if field.allowsNull { #expect(try problem(field, "null") == nil) }
     // The ends of the range may be refused for what they mean beside other values, as no other size.
     for value in [low, high] {
       guard case .wrongValue(_, _, _, let other)? = try problem(field, "\(value)") else { continue }

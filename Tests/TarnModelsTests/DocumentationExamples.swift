@@ -70,6 +70,17 @@ private let directory =
     #expect(states.rows == 4 && states.columns == 24)
   }
 
+  @Test func stepsOfPyramidion() throws {
+    let directory = fixturePath("pyramidion/full-shared")
+    let model = try PyramidionModel(directory: directory)
+    let memory = try model.encode([[17, 5, 40, 2], [9, 31, 2]])
+    var decoding = try PyramidionDecoding(model, memory: memory, beams: 2, maxLength: 20)
+    var logits = try decoding.step([2, 2], parents: [0, 1])  // a row for each document
+    logits = try decoding.step([7, 8, 9], parents: [0, 0, 1])  // two beams of the first
+    print(logits.rows, logits.columns)  // 3 60
+    #expect(logits.rows == 3 && logits.columns == 60)
+  }
+
   @Test func anAnswerOfFunnel() throws {
     let folder = try vocabularyModel("funnel/head-question-answering")
     let directory = folder.path

@@ -118,26 +118,28 @@ extension PickleMachine {
   fileprivate mutating func json(_ value: PickleValue) throws(PyTorchProblem) -> JSONValue {
     if case .node(let index) = value, [.list, .tuple].contains(nodes[index].kind) {
       let items = nodes[index].items
-      try charge(items.count * 512)
       var elements: [JSONValue] = []
       for item in items {
-        guard let element = scalar(item) else { return .string(summary(value)) }
+        guard let element = try scalar(item) else { return .string(summary(value)) }
         elements.append(element)
       }
       return .array(elements)
     }
-    return scalar(value) ?? .string(summary(value))
+    return try scalar(value) ?? .string(summary(value))
   }
 
   /// A value that is no container.
-  private func scalar(_ value: PickleValue) -> JSONValue? {
+  private mutating func scalar(_ value: PickleValue) throws(PyTorchProblem) -> JSONValue? {
+    try charge(512)
     switch value {
-    case .none: .null
-    case .boolean(let value): .boolean(value)
-    case .integer(let value): .integer(value)
-    case .float(let value): JSONNumber(value).map { .number($0) }
-    case .text(let slice) where slice.count <= 4096: text(slice).map { .string($0) }
-    default: nil
+    case .none: return .null
+    case .boolean(let value): return .boolean(value)
+    case .integer(let value): return .integer(value)
+    case .float(let value): return JSONNumber(value).map { .number($0) }
+    case .text(let slice) where slice.count <= 4096:
+      try charge(3 * Int(slice.count))
+      return text(slice).map { .string($0) }
+    default: return nil
     }
   }
 

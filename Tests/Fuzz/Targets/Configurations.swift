@@ -9,6 +9,16 @@ func checkConfiguration(_ bytes: [UInt8]) throws(BrokenPromise) {
   try checkEncoder(file) { (file) throws(ModelError) in try FNetConfiguration(file) }
   try checkEncoder(file) { (file) throws(ModelError) in try PoNetConfiguration(file) }
   _ = try accepted { () throws(ModelError) in try LongRangeArenaConfiguration(file) }
+  let pyramidion = try accepted { () throws(ModelError) in try PyramidionConfiguration(file) }
+  if let pyramidion {
+    let stages = pyramidion.stages
+    try require(stages.count == pyramidion.encoder.layers, "\(stages.count) stages")
+    for stage in stages {
+      let sizes = [stage.inputs, stage.chunk, stage.kept, stage.outputs]
+      try require(sizes.allSatisfy { 1...1 << 20 ~= $0 }, "a stage of \(sizes)")
+      try require(stage.kept % stage.chunk == 0, "\(stage.kept) rows in chunks of \(stage.chunk)")
+    }
+  }
   _ = try accepted { () throws(ModelError) in try LoadedModel.typeName(file, ModelOptions()) }
 }
 

@@ -16,7 +16,7 @@ public let topKChecks: [KernelCheck] =
     KernelCheck("hard top-k", hardTopKSelects),
     KernelCheck("iterative top-k", iterativeTopKIsWithinTheBound),
     KernelCheck("iterative top-k, edges", iterativeTopKEdges),
-  ] + topKFixtureChecks
+  ] + topKFixtureChecks + topKQualityChecks
 
 /// Distinct scores in 0 ..< 1, so that ties are not met by chance.
 private func scores(_ n: Int, _ random: inout SplitMix64) -> [Float] {
