@@ -10,6 +10,8 @@ public enum TextError: Error, Equatable, Sendable {
   case invalidVocabularyUTF8(file: String, line: Int)
   /// A line of a fairseq dictionary, counted from 1, that is malformed or repeats a symbol.
   case invalidDictionaryLine(file: String, line: Int, found: String, expected: String)
+  /// A directory without a SentencePiece model, or with several of which none has a known name.
+  case modelFileNotFound(directory: String, found: [String], expected: [String])
   /// A SentencePiece model of more bytes than `limit`.
   case sentencePieceModelTooLarge(file: String, limit: Int)
   /// A SentencePiece model that breaks its format at the byte `offset`, or is of another kind.
@@ -47,6 +49,13 @@ extension TextError: CustomStringConvertible {
       "\(file): line \(line) is not UTF-8"
     case .invalidDictionaryLine(let file, let line, let found, let expected):
       "\(file): line \(line): found \(found), expected \(expected)"
+    case .modelFileNotFound(let directory, let found, let expected):
+      "\(directory): found "
+        + (found.isEmpty
+          ? "no file that ends in .model"
+          : found.prefix(4).map { quoted($0.utf8) }.joined(separator: ", "))
+        + ", expected a SentencePiece model, one or under the name "
+        + expected.joined(separator: ", ")
     case .sentencePieceModelTooLarge(let file, let limit):
       "\(file): is larger than \(limit) bytes, expected a SentencePiece model"
     case .invalidSentencePieceModel(let file, let offset, let field, let found, let expected):
