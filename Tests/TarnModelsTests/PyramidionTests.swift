@@ -257,6 +257,18 @@ func targetsOfABatchAreEachTargetAlone(_ name: String) throws {
     let error = #expect(throws: ModelError.self) { try model.encode([[5, 2], ids]) }
     #expect(error?.description == message)
   }
+  let directory = fixturePath("pyramidion/full-tied-decoder")
+  let short = try PyramidionModel(
+    directory: directory, options: ModelOptions(maxPositions: 8))
+  let error = #expect(throws: ModelError.self) { try short.encode([Array(repeating: 5, count: 9)]) }
+  #expect(error?.description.contains("9 tokens, expected at most 8") == true)
+  #expect(try short.encode([[5, 2]]).rows.elements == model.encode([[5, 2]]).rows.elements)
+  for limit in [0, 33] {
+    let error = #expect(throws: ModelError.self) {
+      try PyramidionModel(directory: directory, options: ModelOptions(maxPositions: limit))
+    }
+    #expect(error?.description.contains("maxPositions is \(limit), expected 1 to 32") == true)
+  }
   let memory = try model.encode([[5, 2]])
   for (targets, part) in [
     ([[2], [2]], "targets has shape [2], expected [1]"), ([[]], "input 0: no tokens"),

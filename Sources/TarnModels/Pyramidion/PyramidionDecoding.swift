@@ -103,10 +103,8 @@ public struct PyramidionDecoding: Sendable {
   /// For each row that would be copied for these parents the tokens that would be.
   func moves(_ parents: [Int]) -> [Int: [Int]] {
     var moves: [Int: [Int]] = [:]
-    for t in 0..<length {
-      for move in cache.moves(parents, token: t) {
-        moves[move.target % cache.rows, default: []].append(t)
-      }
+    for target in cache.moves(parents, length: length).targets {
+      moves[target % cache.rows, default: []].append(target / cache.rows)
     }
     return moves
   }
@@ -174,8 +172,9 @@ struct PyramidionCache: Sendable {
   let rows: Int
   private let length: Int
   private let size: Int
-  /// For each block the row that has computed what it holds; of one token, equal numbers are equal
-  /// contents. -1: nothing yet.
+  /// For each block the row that has computed what it holds; -1: none yet.
+  ///
+  /// Of one token equal numbers are equal contents.
   private var holders: [Int32]
 
   /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` if the caches do not
@@ -197,23 +196,26 @@ struct PyramidionCache: Sendable {
     holders = Array(repeating: -1, count: blocks)
   }
 
-  /// The blocks of a token that do not hold what row `parents[r]` has for it: where it lies, and r.
-  func moves(_ parents: [Int], token t: Int) -> [(source: Int, target: Int)] {
-    let start = t * rows
-    return parents.enumerated().compactMap { row, parent in
-      holders[start + row] == holders[start + parent] ? nil : (start + parent, start + row)
+  /// The blocks that do not hold what row `parents[r]` has for their token, and where it lies.
+  func moves(_ parents: [Int], length: Int) -> (sources: [Int32], targets: [Int]) {
+    var moves: (sources: [Int32], targets: [Int]) = ([], [])
+    for t in 0..<length {
+      let start = t * rows
+      for row in parents.indices where holders[start + row] != holders[start + parents[row]] {
+        moves.sources.append(Int32(start + parents[row]))
+        moves.targets.append(start + row)
+      }
     }
+    return moves
   }
 
   /// Makes block r of each token hold what block `parents[r]` held.
   mutating func reorder(
     _ parents: [Int], length: Int, on execution: Execution
   ) throws(TarnError) {
-    let moves = (0..<length).flatMap { self.moves(parents, token: $0) }
-    guard !moves.isEmpty else { return }
-    let sources = moves.map { Int32($0.source) }
-    let targets = moves.map(\.target)
-    let moved = moves.map { holders[$0.source] }
+    let (sources, targets) = moves(parents, length: length)
+    guard !sources.isEmpty else { return }
+    let moved = sources.map { holders[Int($0)] }
     var blocks = try Matrix(rows: sources.count, columns: size)
     for i in keys.indices {
       try gather(keys[i], sources[...], into: &blocks, on: execution)

@@ -133,6 +133,8 @@ extension ModelWeights {
   /// - Parameters:
   ///   - inputs: columns of what queries, and keys and values, are made of.
   ///   - outputs: rows of each map.
+  /// - Returns: the three maps.
+  /// - Throws: ``ModelError`` for a tensor that is missing or misshapen.
   fileprivate func attentionProjections(
     inputs: (queries: Int, others: Int), outputs: Int
   ) throws(ModelError) -> (query: Linear, key: Linear, value: Linear) {

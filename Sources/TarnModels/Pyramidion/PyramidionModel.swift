@@ -44,6 +44,8 @@ public struct PyramidionModel: Sendable {
   public let directory: String
   /// Sizes and switches.
   public let configuration: PyramidionConfiguration
+  /// Tokens that a document may have: N₀ unless the options set a lower limit.
+  public let maxPositions: Int
   /// Kernels and threads.
   public let execution: Execution
   /// V: token numbers are below it.
@@ -58,7 +60,7 @@ public struct PyramidionModel: Sendable {
   ///
   /// - Parameters:
   ///   - directory: holds weights, and `config.json` unless the weights have their arguments.
-  ///   - options: instruction set, threads, format of weights.
+  ///   - options: instruction set, threads, positions, format of weights.
   /// - Throws: ``ModelError`` naming the file, the key or tensor, what was found and expected.
   public init(directory: String, options: ModelOptions = ModelOptions()) throws(ModelError) {
     let files = try Checkpoint(directory: directory, of: "pyramidion", options)
@@ -77,6 +79,8 @@ public struct PyramidionModel: Sendable {
     self.configuration = configuration
     let execution = try options.execution()
     self.execution = execution
+    maxPositions = try options.positions(
+      of: configuration.maxSourcePositions, tableRepeats: false)
     let root = ModelWeights(weights, as: options.weights, on: execution)
     encoder = try PyramidionEncoder(root["encoder"], configuration)
     decoder =
@@ -103,7 +107,7 @@ public struct PyramidionModel: Sendable {
     _ documents: [[Int]], trace: PyramidionTrace?
   ) throws(ModelError) -> PyramidionMemory {
     try checkTokens(
-      documents, "ids", vocabulary: vocabularySize, limit: configuration.maxSourcePositions)
+      documents, "ids", vocabulary: vocabularySize, limit: maxPositions)
     return try operation { () throws(TarnError) in
       let k = configuration.stages.last?.outputs ?? 0
       let sequences = try Ragged(lengths: documents.map { _ in k })
