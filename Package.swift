@@ -76,7 +76,7 @@ let package = Package(
       name: "Tarn",
       dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
-    .target(name: "TarnCheckpoints", swiftSettings: safe),
+    .target(name: "TarnCheckpoints", swiftSettings: safe + optimized),
     .target(name: "TarnText", swiftSettings: safe + optimized),
     .target(
       name: "TarnModels",

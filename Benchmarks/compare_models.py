@@ -5,8 +5,8 @@
     swift build -c release
     python3 Benchmarks/compare_models.py .build/release --tarn-model "$(.ci/minilm)"
 
-Random weights of BERT-base, FNet-base, PoNet-base, Funnel B4-4-4 without decoder and of MiniLM's size are written as checkpoints to a
-temporary directory. Every library loads the same weights, its hidden states are compared with PyTorch's,
+Random weights of BERT-base, FNet-base, PoNet-base, Funnel B4-4-4 (`funnel` with its decoder, `funnel-base`
+without) and of MiniLM's size are written as checkpoints to a temporary directory. Every library loads the same weights, its hidden states are compared with PyTorch's,
 and then the time of one forward pass is taken, libraries in turn, round after round; a figure is the
 median of the rounds. `ratio` is the best rival's time over Tarn's: above 1 Tarn is faster.
 
@@ -42,7 +42,7 @@ try:
     import torch.nn.functional as F
     from safetensors.torch import load_file, save_file
     from transformers import AutoModel, BertConfig, BertModel, FNetConfig, FNetModel
-    from transformers import FunnelBaseModel, FunnelConfig
+    from transformers import FunnelBaseModel, FunnelConfig, FunnelModel
 except ImportError as problem:
     sys.exit(f"compare_models.py: {problem}; it needs torch, transformers and safetensors")
 
@@ -63,6 +63,7 @@ except ImportError:
 
 VOCABULARY = 30522
 SEGMENT = 25  # tokens of a PoNet segment
+FUNNEL = ("funnel", "funnel-base")
 
 
 class PoNetLayer(torch.nn.Module):
@@ -174,8 +175,9 @@ def build(name, positions):
     if name == "fnet":
         c = FNetConfig(vocab_size=VOCABULARY, max_position_embeddings=positions)
         return FNetModel(c, add_pooling_layer=True).eval()
-    if name == "funnel":
-        return FunnelBaseModel(FunnelConfig(vocab_size=VOCABULARY)).eval()
+    if name in FUNNEL:
+        kind = FunnelModel if name == "funnel" else FunnelBaseModel
+        return kind(FunnelConfig(vocab_size=VOCABULARY)).eval()
     sizes = dict(hidden_size=384, num_hidden_layers=6, intermediate_size=1536) if name == "minilm" else {}
     c = BertConfig(max_position_embeddings=positions, **sizes)
     c._attn_implementation = "sdpa"
@@ -213,7 +215,7 @@ def torch_runner(name, model, directory):
 
 def fixed(name, given):
     """The length that a graph is for; None if it takes any."""
-    return given["ids"].shape[1] if name == "funnel" else None
+    return given["ids"].shape[1] if name in FUNNEL else None
 
 
 def export(name, model, directory, n=None):
@@ -242,7 +244,7 @@ def with_mask(name, given):
 
 
 def onnx_runner(name, model, directory):
-    path = None if name == "funnel" else export(name, model, directory)
+    path = None if name in FUNNEL else export(name, model, directory)
     if name in ("bert", "minilm"):
         try:
             from onnxruntime.transformers import optimizer
@@ -327,9 +329,9 @@ LIBRARIES = {
 
 # ONNX has no transform of two axes, CTranslate2 neither FNet, PoNet nor Funnel.
 MODELS = {
-    "torch": ("bert", "minilm", "ponet", "fnet", "funnel"),
-    "onnxruntime": ("bert", "minilm", "ponet", "funnel"),
-    "openvino": ("bert", "minilm", "ponet", "funnel"), "ctranslate2": ("bert", "minilm"),
+    "torch": ("bert", "minilm", "ponet", "fnet", *FUNNEL),
+    "onnxruntime": ("bert", "minilm", "ponet", *FUNNEL),
+    "openvino": ("bert", "minilm", "ponet", *FUNNEL), "ctranslate2": ("bert", "minilm"),
 }
 
 

@@ -6,11 +6,14 @@ public struct ConfigurationFile: Sendable {
   /// The name by which messages call the file.
   public let name: String
 
-  /// The whole configuration.
-  public let root: JSONObject
+  /// The whole configuration, an object.
+  public let root: JSONText
+  private let table: JSONKeyTable
 
   /// Most labels that ``labels(default:)`` returns.
   public static let mostLabels = 1 << 16
+  /// Most elements of an array of integers or strings.
+  public static let mostElements = 1 << 16
 
   /// Reads a file.
   ///
@@ -31,16 +34,16 @@ public struct ConfigurationFile: Sendable {
   /// - Throws: ``CheckpointError``.
   public static func value(
     path: String, limits: FileLimits = FileLimits()
-  ) throws(CheckpointError) -> JSONValue {
+  ) throws(CheckpointError) -> JSONText {
     let bytes = try OpenFile.open(path).bytes(atMost: limits.configurationBytes)
     return try value(bytes, named: fileName(path))
   }
 
   private static func value(
     _ bytes: [UInt8], named name: String
-  ) throws(CheckpointError) -> JSONValue {
+  ) throws(CheckpointError) -> JSONText {
     do {
-      return try JSONValue(parsing: bytes)
+      return try JSONText(parsing: bytes)
     } catch {
       throw .invalidJSON(file: name, error)
     }
@@ -62,12 +65,26 @@ public struct ConfigurationFile: Sendable {
   ///   - value: an object.
   ///   - name: stands for the file in messages.
   /// - Throws: ``CheckpointError/notAnObject(file:found:)``.
-  public init(_ value: JSONValue, named name: String) throws(CheckpointError) {
-    guard case .object(let root) = value else {
+  public init(_ value: JSONText, named name: String) throws(CheckpointError) {
+    guard let members = value.members else {
       throw .notAnObject(file: name, found: value.kindForMessages)
     }
     self.name = name
-    self.root = root
+    root = value
+    let starts = members.starts
+    var table = JSONKeyTable(count: starts.count)
+    for start in starts { _ = table.insert(Int(start), in: value.bytes) }
+    self.table = table
+  }
+
+  /// The keys in the order of the file, found one after another.
+  public var keys: some Sequence<String> {
+    JSONText.Keys(root)
+  }
+
+  /// The value of a key; nil if there is no such key.
+  public subscript(key: String) -> JSONText? {
+    table.offset(of: key.utf8, in: root.bytes).map { JSONText(root.bytes, at: $0).valueOfKey }
   }
 
   /// The object at a key, as a file of its own; nil if the key is missing or `null`.
@@ -76,16 +93,13 @@ public struct ConfigurationFile: Sendable {
   /// - Returns: the object; messages call it by the file and the key.
   /// - Throws: ``CheckpointError/notAnObject(file:found:)``.
   public func section(_ key: String) throws(CheckpointError) -> ConfigurationFile? {
-    guard has(key), let value = root[key] else { return nil }
+    guard has(key), let value = self[key] else { return nil }
     return try ConfigurationFile(value, named: "\(name), \(key)")
   }
 
   /// Whether the key is there with a value other than `null`.
   public func has(_ key: String) -> Bool {
-    switch root[key] {
-    case nil, .null: false
-    default: true
-    }
+    self[key].map { $0.kind != .null } ?? false
   }
 
   /// An error that says what is wrong with a key, for checks that concern several of them.
@@ -95,15 +109,15 @@ public struct ConfigurationFile: Sendable {
   ///   - expected: what would be right, in words that follow "expected".
   /// - Returns: The error with the value that was found.
   public func wrongValue(_ key: String, expected: String) -> CheckpointError {
-    .wrongValue(file: name, key: key, found: root[key]?.shownInMessages, expected: expected)
+    .wrongValue(file: name, key: key, found: self[key]?.shownInMessages, expected: expected)
   }
 
   /// The value of a key, converted; the default if the key is missing.
   private func value<Value>(
     _ key: String, default fallback: Value?, expected: @autoclosure () -> String,
-    _ convert: (JSONValue) -> Value?
+    _ convert: (JSONText) -> Value?
   ) throws(CheckpointError) -> Value {
-    guard let value = root[key] else {
+    guard let value = self[key] else {
       guard let fallback else { throw wrongValue(key, expected: expected()) }
       return fallback
     }
@@ -147,10 +161,9 @@ public struct ConfigurationFile: Sendable {
       key, default: fallback,
       expected: "an array of integers from \(range.lowerBound) to \(range.upperBound)"
     ) { value in
-      guard let elements = value.array else { return nil }
-      let integers = elements.compactMap { $0.int64.flatMap { Int(exactly: $0) } }
-      return integers.count == elements.count && integers.allSatisfy(range.contains)
-        ? integers : nil
+      value.fewElements { element in
+        element.int64.flatMap { Int(exactly: $0) }.flatMap { range.contains($0) ? $0 : nil }
+      }
     }
   }
 
@@ -227,9 +240,7 @@ public struct ConfigurationFile: Sendable {
     _ key: String, default fallback: [String]? = nil
   ) throws(CheckpointError) -> [String] {
     try value(key, default: fallback, expected: "an array of strings") { value in
-      guard let elements = value.array else { return nil }
-      let strings = elements.compactMap(\.string)
-      return strings.count == elements.count ? strings : nil
+      value.fewElements(\.string)
     }
   }
 
@@ -244,27 +255,46 @@ public struct ConfigurationFile: Sendable {
   public func labels(
     default fallback: [String] = ["LABEL_0", "LABEL_1"]
   ) throws(CheckpointError) -> [String] {
-    guard root["id2label"] != nil else {
-      guard root["num_labels"] != nil else { return fallback }
+    guard self["id2label"] != nil else {
+      guard self["num_labels"] != nil else { return fallback }
       return (0..<(try integer("num_labels", in: 1...Self.mostLabels))).map { "LABEL_\($0)" }
     }
     return try value(
       "id2label", default: nil,
       expected: "an object with a string for each of \"0\", \"1\" … up to the number of labels"
     ) { value in
-      guard let object = value.object, (1...Self.mostLabels).contains(object.members.count) else {
-        return nil
+      guard let members = value.members else { return nil }
+      var labels: [Int: String] = [:]
+      for (key, label) in members {
+        // As it is written, so neither "00" nor "-0".
+        guard labels.count < Self.mostLabels, let number = key.string.flatMap({ Int($0) }),
+          key.isString(String(number)), let label = label.string
+        else { return nil }
+        labels[number] = label
       }
-      // As many lookups that succeed as there are members: no other key is left.
-      let labels = object.members.indices.compactMap { object[String($0)]?.string }
-      return labels.count == object.members.count ? labels : nil
+      // No key is there twice, so that as many labels as numbers leave no gap.
+      let ordered = (0..<labels.count).compactMap { labels[$0] }
+      return ordered.isEmpty || ordered.count < labels.count ? nil : ordered
     }
   }
 }
 
-extension JSONValue {
+extension JSONText {
+  /// The elements of an array, converted; nil if one cannot be, or if there are too many.
+  fileprivate func fewElements<Value>(_ convert: (JSONText) -> Value?) -> [Value]? {
+    guard let elements else { return nil }
+    var values: [Value] = []
+    for element in elements {
+      guard values.count < ConfigurationFile.mostElements, let value = convert(element) else {
+        return nil
+      }
+      values.append(value)
+    }
+    return values
+  }
+
   fileprivate var kindForMessages: String {
-    switch self {
+    switch kind {
     case .null: "null"
     case .boolean: "true or false"
     case .number: "a number"
@@ -276,13 +306,14 @@ extension JSONValue {
 
   /// Scalars as they are written, larger things by their kind: the message stays one line.
   fileprivate var shownInMessages: String {
-    switch self {
+    func count(_ items: some Sequence) -> Int { items.reduce(0) { count, _ in count + 1 } }
+    return switch kind {
     case .null: "null"
-    case .boolean(let value): value ? "true" : "false"
-    case .number(let number): String(number.text.prefix(40))
-    case .string(let text): quoted(text)
-    case .array(let elements): "an array of \(elements.count)"
-    case .object(let object): "an object of \(object.members.count)"
+    case .boolean: boolean == true ? "true" : "false"
+    case .number: number.map { String($0.text.prefix(40)) } ?? ""
+    case .string: quoted(string ?? "")
+    case .array: "an array of \(elements.map { count($0) } ?? 0)"
+    case .object: "an object of \(members.map { count($0) } ?? 0)"
     }
   }
 }

@@ -33,12 +33,6 @@ public enum AttentionBlocking {
     step == 0 ? 0 : (keys &+ step &* panel &+ 47) & ~15
   }
 
-  /// Rows of packed positions, in whole strips of sixteen; 0 without relative scores.
-  @inlinable @inline(__always)
-  public static func positions(queries: Int, step: Int) -> Int {
-    step == 0 ? 0 : (keys &+ step &* queries &+ 15) & ~15
-  }
-
   /// Elements that hold the queries and running sums of a head.
   @inlinable @inline(__always)
   public static func state(queries: Int, headSize e: Int, valueSize: Int, step: Int) -> Int {
@@ -50,14 +44,14 @@ public enum AttentionBlocking {
   ///     heads · (queries · (e + f + 18) + 32) + 256 · (e + f) + 4896      f: padded columns of values
   ///
   /// With relative scores of a step other than 0 queries take e more, and there are
-  /// `(256 + step · queries + 15) · e + 16 · (16 · step + 303)` at most for their positions.
+  /// `16 · (16 · step + 303)` at most for those of a panel.
   @inlinable @inline(__always)
   public static func scratch(
     heads: Int, queries: Int, headSize e: Int, valueSize: Int, step: Int = 0
   ) -> Int {
     heads &* state(queries: queries, headSize: e, valueSize: valueSize, step: step)
       &+ keys &* (e &+ paddedColumns(valueSize)) &+ panel &* scoreStride &+ 544
-      &+ panel &* positionStride(step: step) &+ positions(queries: queries, step: step) &* e
+      &+ panel &* positionStride(step: step)
   }
 }
 
@@ -73,11 +67,14 @@ public struct RelativeScores: @unchecked Sendable {
   @inlinable @inline(__always)
   public static var notKept: Float { -1 }
 
-  /// `[distances × heads·e]`.
-  public var positions: MatrixView
+  /// `[distances × heads·e]`, transposed and packed as weights are: strips of sixteen distances, in
+  /// each the columns one after another; strip 0 from the call's first column on.
+  public var positions: UnsafePointer<Float>
+  /// Elements from a strip to the next: sixteen for each column that is packed.
+  public var positionStep: Int
   /// `[heads·e]`.
   public var shift: UnsafePointer<Float>
-  /// The row of the positions for the call's first query and key.
+  /// The distance, counted from the first that is packed, of the call's first query and key.
   public var origin: Int
   /// Keys between the positions of a query and the next; at least 1.
   public var step: Int
@@ -95,11 +92,12 @@ public struct RelativeScores: @unchecked Sendable {
   /// Relative scores of these; see the properties.
   @inlinable
   public init(
-    positions: MatrixView, shift: UnsafePointer<Float>, origin: Int, step: Int, types: MatrixView,
-    otherTypes: UnsafePointer<Float>, keyTypes: UnsafePointer<Float>, firstIsApart: Bool,
-    firstQuery: Int
+    positions: UnsafePointer<Float>, positionStep: Int, shift: UnsafePointer<Float>, origin: Int,
+    step: Int, types: MatrixView, otherTypes: UnsafePointer<Float>, keyTypes: UnsafePointer<Float>,
+    firstIsApart: Bool, firstQuery: Int
   ) {
     self.positions = positions
+    self.positionStep = positionStep
     self.shift = shift
     self.origin = origin
     self.step = step

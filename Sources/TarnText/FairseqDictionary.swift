@@ -16,6 +16,9 @@ public struct FairseqDictionary: Sendable {
   /// Stands for what is not in the dictionary.
   public static let unkID: Int32 = 3
 
+  /// Longest file, in bytes; what is read of it takes up to 30 times as much.
+  static let maximumBytes = 8 << 20
+
   /// Where the symbols come from, for messages.
   public let file: String
   /// The number of symbols, special ones included, so that every id is below it.
@@ -29,8 +32,8 @@ public struct FairseqDictionary: Sendable {
   ///
   /// - Throws: ``TextError/unreadableFile(path:reason:)`` and what ``init(bytes:file:)`` throws.
   public init(path: String) throws(TextError) {
-    guard let bytes = try readFile(path, limit: PieceTrie.maximumBytes) else {
-      throw .vocabularyTooLarge(file: path, limit: PieceTrie.maximumBytes)
+    guard let bytes = try readFile(path, limit: Self.maximumBytes) else {
+      throw .vocabularyTooLarge(file: path, limit: Self.maximumBytes)
     }
     try self.init(bytes: bytes, file: path)
   }
@@ -44,8 +47,8 @@ public struct FairseqDictionary: Sendable {
   ///   ``TextError/invalidVocabularyUTF8(file:line:)``,
   ///   ``TextError/invalidDictionaryLine(file:line:found:expected:)``.
   public init(bytes: [UInt8], file: String = "dictionary") throws(TextError) {
-    guard bytes.count <= PieceTrie.maximumBytes else {
-      throw .vocabularyTooLarge(file: file, limit: PieceTrie.maximumBytes)
+    guard bytes.count <= Self.maximumBytes else {
+      throw .vocabularyTooLarge(file: file, limit: Self.maximumBytes)
     }
     var trie = PieceTrie()
     var symbols: [UInt8] = []

@@ -20,7 +20,12 @@ func readFile(_ path: String, limit: Int) throws(TextError) -> [UInt8]? {
   guard file >= 0 else { throw .unreadableFile(path: path, reason: systemMessage(errno)) }
   defer { close(file) }
 
+  // Only a hint: room for the file as it is now, so that it need not grow.
+  var status = stat()
+  // SAFETY: `status` outlives the call, which writes one `stat` and keeps no pointer.
+  let size = unsafe fstat(file, &status) == 0 ? Int(status.st_size) : 0
   var bytes: [UInt8] = []
+  bytes.reserveCapacity(min(size, limit) + 1)
   var chunk = [UInt8](repeating: 0, count: 1 << 16)
   while bytes.count <= limit {
     let count = unsafe chunk.withUnsafeMutableBytes { buffer in

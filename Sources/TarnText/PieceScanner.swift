@@ -162,7 +162,7 @@ struct PieceScanner {
     let shift = firstScalar - range.lowerBound
     var start = range.lowerBound
     if range.count <= options.maximumWordLength {
-      while let piece = tokenizer.vocabulary.trie.longestPiece(
+      while let piece = tokenizer.vocabulary.pieces.longestPiece(
         in: text, start..<range.upperBound, folding: folding, continuing: start > range.lowerBound)
       {
         pieces.append(
@@ -203,7 +203,7 @@ struct PieceScanner {
     var first = 0
     while start < wordBytes.count {
       guard
-        let piece = tokenizer.vocabulary.trie.longestPiece(
+        let piece = tokenizer.vocabulary.pieces.longestPiece(
           in: wordBytes.span, start..<wordBytes.count, folding: folding, continuing: start > 0)
       else { return false }
       // Pieces and word are UTF-8, so a piece ends where a scalar does.

@@ -1,12 +1,12 @@
-/// The pieces of a vocabulary as a tree of bytes, its edges in one open-addressing table.
+/// The pieces of a model as a tree of bytes, its edges in one open-addressing table.
 ///
-/// A walk from the root meets every piece that is a prefix of the text, so the longest one is found
-/// in a single pass that never goes past the longest piece. Bytes are compared as they are; `String`
+/// A walk from the root meets every piece that is a prefix of the text, in a single pass that never
+/// goes past the longest piece and ends with the first byte that no piece has. Bytes are compared as they are; `String`
 /// would take canonically equivalent pieces for one.
 struct PieceTrie: Sendable {
   /// The edge from node `key >> 8` by byte `key & 0xFF`; `child` 0, the root, marks a free slot.
   ///
-  /// Eight bytes, so that a vocabulary of BERT's size takes one megabyte.
+  /// Eight bytes, so that 32,000 pieces take one megabyte.
   private struct Edge {
     var key: UInt32 = 0
     /// The node at the end; the highest bit is set where a piece ends with it.
@@ -19,11 +19,11 @@ struct PieceTrie: Sendable {
   private static let pieceEnd: UInt32 = 1 << 31
 
   private var edges = [Edge](repeating: Edge(), count: 1 << 10)
-  private var shift: UInt32 = 32 - 10
+  private var shift: UInt64 = 64 - 10
+  /// Random and known to nobody, so that no file can make edges meet in one place.
+  private let multiplier = UInt64.random(in: 0 ... .max) | 1
   /// For each node the piece that ends there, or -1.
   private var ids: [Int32] = [-1]
-  /// The node of `##`, where pieces that continue a word begin; nil when no piece does.
-  private var continuation: UInt32?
 
   /// Whether there is no piece.
   var isEmpty: Bool { ids.count == 1 }
@@ -40,42 +40,12 @@ struct PieceTrie: Sendable {
     guard let last else { return }
     edges[last].child |= Self.pieceEnd
     ids[Int(node & ~Self.pieceEnd)] = id
-    if continuation == nil {
-      let hash = UInt8(ascii: "#")
-      continuation = self.node(of: [hash, hash])
-    }
   }
 
   /// The id of exactly this piece.
   func id(of piece: some Sequence<UInt8>) -> Int32? {
     guard let node = node(of: piece), node & Self.pieceEnd != 0 else { return nil }
     return ids[Int(node & ~Self.pieceEnd)]
-  }
-
-  /// The longest piece that begins the bytes of `range`, and where it ends; nil when none does.
-  ///
-  /// What stands for each byte is in `folding`, see ``ASCIIClasses``. With `continuing` the piece is
-  /// one of those that are written with `##` in front.
-  @inline(__always)
-  func longestPiece(
-    in text: borrowing Span<UInt8>, _ range: Range<Int>, folding: [UInt8], continuing: Bool
-  ) -> (id: Int32, end: Int)? {
-    var node = Self.root
-    if continuing {
-      guard let continuation else { return nil }
-      node = continuation
-    }
-    var found = Self.root
-    var end = range.lowerBound
-    var index = range.lowerBound
-    while index < range.upperBound {
-      let byte = folding[Int(text[index])]
-      node = child(of: node, by: byte)
-      if node == Self.root { break }
-      index += 1
-      if node & Self.pieceEnd != 0 { (found, end) = (node, index) }
-    }
-    return found == Self.root ? nil : (ids[Int(found & ~Self.pieceEnd)], end)
   }
 
   /// The length of the longest piece that begins `text` at `start`; nil when none does.
@@ -131,8 +101,8 @@ struct PieceTrie: Sendable {
   /// There is one: at least a quarter of the slots are free.
   @inline(__always)
   private func slot(of key: UInt32) -> Int {
-    // Fibonacci hashing: the high bits of the product depend on all bits of the key.
-    var slot = Int((key &* 0x9E37_79B1) >> shift)
+    // The high bits of the product depend on all bits of the key.
+    var slot = Int(truncatingIfNeeded: (UInt64(key) &* multiplier) &>> shift)
     while edges[slot].child != 0, edges[slot].key != key {
       slot = (slot + 1) & (edges.count - 1)
     }

@@ -6,6 +6,8 @@ public enum TextError: Error, Equatable, Sendable {
   case emptyVocabulary(file: String)
   /// A vocabulary of more bytes than `limit`.
   case vocabularyTooLarge(file: String, limit: Int)
+  /// A vocabulary of more lines than `limit`.
+  case tooManyLines(file: String, limit: Int)
   /// A vocabulary line, counted from 1, that is not UTF-8.
   case invalidVocabularyUTF8(file: String, line: Int)
   /// A line of a fairseq dictionary, counted from 1, that is malformed or repeats a symbol.
@@ -45,6 +47,8 @@ extension TextError: CustomStringConvertible {
       "\(file): is empty, expected one piece a line"
     case .vocabularyTooLarge(let file, let limit):
       "\(file): is larger than \(limit) bytes, expected a vocabulary of one piece a line"
+    case .tooManyLines(let file, let limit):
+      "\(file): has more than \(limit) lines, expected a vocabulary of one piece a line"
     case .invalidVocabularyUTF8(let file, let line):
       "\(file): line \(line) is not UTF-8"
     case .invalidDictionaryLine(let file, let line, let found, let expected):

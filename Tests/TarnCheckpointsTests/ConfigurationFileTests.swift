@@ -39,7 +39,7 @@ import Testing
   @Test func aFileMayHoldAnyValue() throws {
     let folder = try TemporaryDirectory()
     let path = try folder.write("modules.json", Array(#"[{"a": 1}, 2]"#.utf8))
-    #expect(try ConfigurationFile.value(path: path).array?.count == 2)
+    #expect(try ConfigurationFile.value(path: path).elements?.map(\.kind) == [.object, .number])
     #expect(throws: CheckpointError.notAnObject(file: "modules.json", found: "an array")) {
       try ConfigurationFile(path: path)
     }

@@ -1,15 +1,11 @@
 #if os(Linux)
-  import Foundation
   import TarnTestSupport
   import Testing
 
   @testable import TarnCheckpoints
 
-  /// What opening a file costs in memory, in a process of its own for each file.
+  /// What opening a file costs in memory and time, in a process of its own for each file.
   @Suite(.enabled(if: CheckSize.requested != .quick)) struct MemoryTests {
-    /// What the numbers of things in ``FileLimits`` may cost beside the size of the file.
-    static let constant = 32 << 20
-
     /// Files that make readers take as much as they can be made to.
     static let files: [(name: String, bytes: @Sendable () -> [UInt8])] = [
       (
@@ -88,18 +84,43 @@
       let path = try folder.write(Self.files[place].name, Self.files[place].bytes())
       await #expect(processExitsWith: .success) { [path = path as String] in
         let size = try OpenFile.open(path).byteCount
-        let before = try MemoryTests.memory("VmRSS:")
-        _ = try? openTensorFile(path: path, loading: .read)
-        let growth = try MemoryTests.memory("VmHWM:") - before
-        #expect(growth <= 2 * size + MemoryTests.constant, "\(path): \(growth) for \(size) bytes")
+        let cost = Cost { _ = try? openTensorFile(path: path, loading: .read) }
+        #expect(cost.isWithinPromise(bytes: size), "\(path): \(cost) for \(size) bytes")
       }
     }
 
-    /// A line of what the system says of this process, in bytes.
-    static func memory(_ name: String) throws -> Int {
-      let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-      let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })
-      return try #require(Int(line.filter(\.isNumber))) << 10
+    /// What is asked of the longest configurations takes no more than reading them.
+    @Test(arguments: WorstJSON.allCases)
+    func aConfigurationTakesTwiceTheFileAndAConstantAtMost(form: WorstJSON) async throws {
+      let folder = try TemporaryDirectory()
+      let bytes = form.object(bytes: FileLimits().configurationBytes)
+      #expect(bytes.count > FileLimits().configurationBytes * 9 / 10)
+      let path = try folder.write("config.json", bytes)
+      await #expect(processExitsWith: .success) { [path = path as String] in
+        let size = try OpenFile.open(path).byteCount
+        var error: CheckpointError?
+        let cost = Cost {
+          do throws(CheckpointError) {
+            let file = try ConfigurationFile(path: path)
+            _ = try? file.string("model_type", default: "")
+            _ = try? file.integer("hidden_size", in: 0...1, default: 1)
+            _ = try? file.number("hidden_size", in: 0...1, default: 1)
+            _ = try? file.strings("architectures", default: [])
+            _ = try? file.integers("architectures", in: 0...1, default: [])
+            _ = try? file.labels()
+            for number in 0..<50 { _ = file.has("key \(number)") }
+            _ = try file.section("a")
+          } catch let problem {
+            error = problem
+          }
+        }
+        // Well-formed, so that the reader goes all the way; "a" is an object or it is not.
+        switch error {
+        case nil, .notAnObject: break
+        default: Issue.record("\(String(describing: error))")
+        }
+        #expect(cost.isWithinPromise(bytes: size), "\(cost) for \(size) bytes")
+      }
     }
   }
 #endif

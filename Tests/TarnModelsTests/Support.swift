@@ -50,7 +50,8 @@ func copy(
   let source = fixturePath(fixture)
   let folder = try TemporaryDirectory()
   try folder.copy("model.safetensors", from: source)
-  var object = try ConfigurationFile(path: source + "/config.json").root
+  let file = try ConfigurationFile(path: source + "/config.json")
+  var object = try #require(JSONValue(file.root).object)
   for (key, value) in replacing { object[key] = value }
   _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
   return folder
@@ -70,12 +71,3 @@ func vocabularyModel(_ fixture: String) throws -> TemporaryDirectory {
   _ = try folder.write("vocab.txt", Array((pieces.joined(separator: "\n") + "\n").utf8))
   return folder
 }
-
-#if os(Linux)
-  /// The largest resident size so far, in KiB.
-  func residentPeak() throws -> Int {
-    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
-  }
-#endif

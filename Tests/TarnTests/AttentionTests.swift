@@ -1,6 +1,7 @@
 // Softmax attention: what is rejected, and the memory that it takes.
 
 import Tarn
+import TarnKernelInterface
 import Testing
 
 #if canImport(Glibc)
@@ -28,6 +29,12 @@ private func peakResidentBytes() -> Int {
 
 private func matrix(_ rows: Int, _ columns: Int) throws -> Matrix {
   try Matrix(rows: rows, columns: columns)
+}
+
+private func packed(
+  _ depth: Int, _ columns: Int, as format: WeightFormat = .float32
+) throws -> PackedMatrix {
+  try PackedMatrix(matrix(depth, columns), as: format, on: Execution(threads: 1))
 }
 
 private func shape(_ argument: String, _ found: [Int], _ expected: [Int]) -> TarnError {
@@ -60,7 +67,7 @@ private func relating(
 ) -> Rejection {
   Rejection(name: "attention, \(name)", rows: 3, columns: 4, error: error) {
     var relative = try RelativeAttention(
-      positions: matrix(4, 8), origin: 1, shift: matrix(1, 8), types: matrix(3, 4),
+      positions: packed(8, 4), origin: 1, shift: matrix(1, 8), types: matrix(3, 4),
       queryTypes: [0, 1, 2], keyTypes: [0, 1, 2])
     try change(&relative)
     try attention(
@@ -71,14 +78,17 @@ private func relating(
 
 private func distances(_ rows: Int, _ origin: Int, _ step: Int) -> TarnError {
   value(
-    "positions", "\(rows) rows, origin \(origin), step \(step)",
-    "a row for each pair of 2 queries and 2 keys")
+    "positions", "\(rows) distances, origin \(origin), step \(step)",
+    "one for each pair of 2 queries and 2 keys")
 }
 
 private let rejections: [Rejection] = [
   relating("no step", value("step", "0", "at least 1")) { $0.step = 0 },
   relating("columns of positions", shape("positions", [4, 6], [4, 8])) {
-    $0.positions = try matrix(4, 6)
+    $0.positions = try packed(6, 4)
+  },
+  relating("positions of fewer bits", value("positions", "bfloat16", "float32")) {
+    $0.positions = try packed(8, 4, as: .bfloat16)
   },
   relating("shift", shape("shift", [2, 8], [1, 8])) { $0.shift = try matrix(2, 8) },
   relating("type terms", shape("types", [3, 2], [3, 4])) { $0.types = try matrix(3, 2) },
@@ -94,7 +104,7 @@ private let rejections: [Rejection] = [
   relating("too high an origin", distances(4, 3, 1)) { $0.origin = 3 },
   relating("the highest origin", distances(4, .max, 1)) { $0.origin = .max },
   relating("too large a step", distances(4, 1, 2)) { $0.step = 2 },
-  relating("no positions", distances(0, 1, 1)) { $0.positions = try matrix(0, 8) },
+  relating("no positions", distances(0, 1, 1)) { $0.positions = try packed(8, 0) },
   attending("no heads", value("heads", "0", "at least 1"), heads: 0),
   attending("negative heads", value("heads", "-2", "at least 1"), heads: -2),
   attending(

@@ -94,7 +94,7 @@ struct FairseqDictionaryTests {
     #expect(throws: TextError.invalidVocabularyUTF8(file: "d", line: 2)) {
       try FairseqDictionary(bytes: [97, 32, 49, 13, 0xFF, 32, 49], file: "d")
     }
-    let limit = PieceTrie.maximumBytes
+    let limit = FairseqDictionary.maximumBytes
     #expect(throws: TextError.vocabularyTooLarge(file: "d", limit: limit)) {
       try FairseqDictionary(bytes: [UInt8](repeating: 97, count: limit + 1), file: "d")
     }

@@ -71,12 +71,12 @@ struct VocabularyTests {
       "an archive", [0x50, 0x4B, 3, 4, 10, 0xFF], .invalidVocabularyUTF8(file: "v.txt", line: 2)
     ),
     (
-      "one byte more than the limit", [UInt8](repeating: 97, count: PieceTrie.maximumBytes + 1),
-      .vocabularyTooLarge(file: "v.txt", limit: PieceTrie.maximumBytes)
+      "one byte more than the limit", [UInt8](repeating: 97, count: Vocabulary.maximumBytes + 1),
+      .vocabularyTooLarge(file: "v.txt", limit: Vocabulary.maximumBytes)
     ),
     (
-      "line feeds beyond the limit", [UInt8](repeating: 10, count: PieceTrie.maximumBytes + 1),
-      .vocabularyTooLarge(file: "v.txt", limit: PieceTrie.maximumBytes)
+      "one line more than the limit", [UInt8](repeating: 10, count: Vocabulary.maximumLines + 1),
+      .tooManyLines(file: "v.txt", limit: Vocabulary.maximumLines)
     ),
   ]
 
@@ -89,12 +89,11 @@ struct VocabularyTests {
     #expect(elapsed < .seconds(1), "\(name)")
   }
 
-  /// As many nodes as a tree can have, and one line after another.
-  @Test(arguments: [UInt8(97), 10])
-  func theLongestFileIsRead(byte: UInt8) throws {
-    let bytes = [UInt8](repeating: byte, count: PieceTrie.maximumBytes)
-    let vocabulary = try Vocabulary(bytes: bytes)
-    #expect(vocabulary.count == (byte == 10 ? bytes.count : 1))
+  /// As long a piece as there can be, and as many lines.
+  @Test(arguments: [(UInt8(97), Vocabulary.maximumBytes, 1), (10, Vocabulary.maximumLines, nil)])
+  func theLongestFileIsRead(byte: UInt8, bytes: Int, lines: Int?) throws {
+    let vocabulary = try Vocabulary(bytes: [UInt8](repeating: byte, count: bytes))
+    #expect(vocabulary.count == lines ?? bytes)
   }
 
   @Test func unreadableFilesAreTypedErrorsThatNameThePath() {

@@ -161,9 +161,9 @@ struct EncoderToolTests {
     let folder = try model("bert/head-sequence-regression")
     func score(_ problem: String?) throws -> Double {
       if let problem {
-        var object = try ConfigurationFile(
-          path: fixturePath("bert/head-sequence-regression/config.json")
-        ).root
+        let file = try ConfigurationFile(
+          path: fixturePath("bert/head-sequence-regression/config.json"))
+        var object = try #require(JSONValue(file.root).object)
         object["problem_type"] = .string(problem)
         _ = try folder.write("config.json", Array(JSONValue.object(object).encoded().utf8))
       }

@@ -48,7 +48,7 @@ public enum AttentionMask: Sendable, Equatable {
 ///   sees; bound by multiply-adds. Scratch for each thread, with b = 512 queries at most and f
 ///   rounded up to sixteen: `b · (e + f + 18) + 256 · (e + f) + 4928` floats, for at most 16 queries the
 ///   first term for each head; and an integer for each query with a causal mask, for each key with flags.
-///   Relative scores: e operations more for each head, query and key, `b · e + (256 + b · step) · e`
+///   Relative scores: e operations more for each head, query and key, `b · e + 16 · (303 + 16 · step)`
 ///   floats more of scratch, and a float for each query and key.
 ///
 /// `y` is within `(2 (e + 9) · scale · max Σ |q||k| + min(n, 256) + 13⌈n/256⌉ + 22) · 2⁻²⁴ · Σ p|v|`

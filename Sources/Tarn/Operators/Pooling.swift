@@ -152,22 +152,11 @@ public func gather(
   _ table: Matrix, _ indices: ArraySlice<Int32>, adding: Bool = false, into y: inout Matrix,
   at first: Int = 0, on execution: Execution
 ) throws(TarnError) {
-  try checkTarget("gather", y, first: first, rows: indices.count, columns: table.columns)
-  try checkIndices("gather", "indices", indices, count: table.rows)
   let kernels = execution.table.memory
-  table.withView { table in
-    y.withMutableView { y in
-      unsafe indices.withUnsafeBufferPointer { indices in
-        guard let start = indices.baseAddress else { return }
-        nonisolated(unsafe) let base = unsafe start
-        execution.forEachRange(indices.count, grain: 64) { range in
-          // SAFETY: indices were checked; ranges write different rows.
-          unsafe kernels.gather(
-            table, base + range.lowerBound, adding,
-            y[rows: first + range.lowerBound..<first + range.upperBound])
-        }
-      }
-    }
+  try table.withView { table throws(TarnError) in
+    try unsafe gatherRows(
+      indices, of: table.rows, columns: table.columns, into: &y, at: first, on: execution
+    ) { unsafe kernels.gather(table, $0, adding, $1) }
   }
 }
 
@@ -192,20 +181,31 @@ public func gather(
   columnsOf table: PackedMatrix, _ indices: ArraySlice<Int32>, adding: Bool = false,
   into y: inout Matrix, at first: Int = 0, on execution: Execution
 ) throws(TarnError) {
-  try checkTarget("gather", y, first: first, rows: indices.count, columns: table.depth)
-  try checkIndices("gather", "indices", indices, count: table.columns)
   let kernels = execution.table.memory
-  table.withView { table in
-    y.withMutableView { y in
-      unsafe indices.withUnsafeBufferPointer { indices in
-        guard let start = indices.baseAddress else { return }
-        nonisolated(unsafe) let base = unsafe start
-        execution.forEachRange(indices.count, grain: 64) { range in
-          // SAFETY: indices were checked; ranges write different rows.
-          unsafe kernels.gatherColumns(
-            table, base + range.lowerBound, adding,
-            y[rows: first + range.lowerBound..<first + range.upperBound])
-        }
+  try table.withView { table throws(TarnError) in
+    try unsafe gatherRows(
+      indices, of: table.columns, columns: table.depth, into: &y, at: first, on: execution
+    ) { unsafe kernels.gatherColumns(table, $0, adding, $1) }
+  }
+}
+
+/// Checks `indices` and the rows of `y` that they stand for, and calls `kernel` with both, range by
+/// range.
+private func gatherRows(
+  _ indices: ArraySlice<Int32>, of entries: Int, columns: Int, into y: inout Matrix,
+  at first: Int, on execution: Execution,
+  _ kernel: @Sendable (UnsafePointer<Int32>, MutableMatrixView) -> Void
+) throws(TarnError) {
+  try checkTarget("gather", y, first: first, rows: indices.count, columns: columns)
+  try checkIndices("gather", "indices", indices, count: entries)
+  y.withMutableView { y in
+    unsafe indices.withUnsafeBufferPointer { indices in
+      guard let start = indices.baseAddress else { return }
+      nonisolated(unsafe) let base = unsafe start
+      execution.forEachRange(indices.count, grain: 64) { range in
+        // SAFETY: indices were checked; ranges write different rows.
+        unsafe kernel(
+          base + range.lowerBound, y[rows: first + range.lowerBound..<first + range.upperBound])
       }
     }
   }

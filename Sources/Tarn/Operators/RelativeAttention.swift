@@ -13,9 +13,12 @@ internal import TarnKernelInterface
 /// Dai et al. 2020 (arXiv:2006.03236), appendix A. Neither distances × queries nor keys × queries are
 /// ever held.
 public struct RelativeAttention: Sendable {
-  /// `[distances × heads·e]`: a vector for each distance, one after another.
-  public var positions: Matrix
-  /// The row of ``positions`` for the first query and key of a sequence.
+  /// `[distances × heads·e]`, a vector for each distance, one after another.
+  ///
+  /// Packed as `PackedMatrix(transposing:)` does, in ``/TarnKernelInterface/WeightFormat/float32``.
+  /// Fewest strips are read if ``origin`` is a multiple of sixteen.
+  public var positions: PackedMatrix
+  /// The distance of the first query and key of a sequence, counted from the first of ``positions``.
   public var origin: Int
   /// How many keys the position of a query lies behind that of the query before, at least 1.
   public var step: Int
@@ -32,7 +35,7 @@ public struct RelativeAttention: Sendable {
 
   /// Terms of these; see the properties.
   public init(
-    positions: Matrix, origin: Int, step: Int = 1, shift: Matrix, types: Matrix,
+    positions: PackedMatrix, origin: Int, step: Int = 1, shift: Matrix, types: Matrix,
     queryTypes: [Int32], keyTypes: [Int32], firstIsApart: Bool = false
   ) {
     self.positions = positions
@@ -52,7 +55,11 @@ public struct RelativeAttention: Sendable {
   ) throws(TarnError) {
     try checkPositive(name, "step", step)
     try checkShape(
-      name, "positions", [positions.rows, positions.columns], [positions.rows, q.columns])
+      name, "positions", [positions.columns, positions.depth], [positions.columns, q.columns])
+    guard positions.format == .float32 else {
+      throw .invalidArgument(
+        operation: name, argument: "positions", found: "\(positions.format)", expected: "float32")
+    }
     try checkShape(name, "shift", [shift.rows, shift.columns], [1, q.columns])
     try checkShape(name, "types", [types.rows, types.columns], [q.rows, 2 * heads])
     try checkShape(name, "query types", [queryTypes.count], [q.rows])
@@ -68,11 +75,12 @@ public struct RelativeAttention: Sendable {
     }
     for s in 0..<sequences.count where !sequences[s].isEmpty && !keySequences[s].isEmpty {
       let (reach, overflow) = step.multipliedReportingOverflow(by: sequences[s].count - 1)
-      guard !overflow, reach <= origin, origin < positions.rows - (keySequences[s].count - 1) else {
+      guard !overflow, reach <= origin, origin < positions.columns - (keySequences[s].count - 1)
+      else {
         throw .invalidArgument(
           operation: name, argument: "positions",
-          found: "\(positions.rows) rows, origin \(origin), step \(step)",
-          expected: "a row for each pair of \(sequences[s].count) queries and "
+          found: "\(positions.columns) distances, origin \(origin), step \(step)",
+          expected: "one for each pair of \(sequences[s].count) queries and "
             + "\(keySequences[s].count) keys")
       }
     }
@@ -87,9 +95,13 @@ public struct RelativeAttention: Sendable {
     let columns = h * e..<(h + 1) * e
     var shifted = q
     try addBias(q, bias: shift.columns(columns), into: &shifted, on: execution)
-    var terms = try Matrix(rows: q.rows, columns: positions.rows)
-    try matmul(
-      shifted, positions.columns(columns), transposingB: true, into: &terms, on: execution)
+    // The columns of other heads are zero and add nothing.
+    var widened = try Matrix(rows: q.rows, columns: positions.depth)
+    for i in 0..<q.rows {
+      for c in 0..<e { widened[i, h * e + c] = shifted[i, c] }
+    }
+    var terms = try Matrix(rows: q.rows, columns: positions.columns)
+    try matmul(widened, positions, into: &terms, on: execution)
     for i in 0..<q.rows where !(firstIsApart && i == 0) {
       for (column, key) in keys.enumerated() where !(firstIsApart && key == 0) {
         let j = Int(key)
@@ -136,7 +148,8 @@ func withRelativeScores(
             // where there are none it is not read.
             unsafe body(
               RelativeScores(
-                positions: positions, shift: shift.base, origin: relative.origin,
+                positions: positions.base.assumingMemoryBound(to: Float.self),
+                positionStep: 16 * positions.depth, shift: shift.base, origin: relative.origin,
                 step: relative.step, types: types, otherTypes: otherTypes.baseAddress ?? keys,
                 keyTypes: keys, firstIsApart: relative.firstIsApart, firstQuery: 0))
           }
@@ -154,10 +167,11 @@ extension RelativeScores {
   ) -> RelativeScores {
     let first = queries.lowerBound - sequence.lowerBound
     var part = self
-    part.positions = positions[columns: heads.lowerBound * e..<heads.upperBound * e]
     part.types =
       types[rows: queries][columns: 2 * heads.lowerBound..<2 * heads.upperBound]
-    // SAFETY: shapes were checked: there are heads · e shifts and a type for each query and key.
+    // SAFETY: shapes were checked: strips have heads · e columns, there are as many shifts, and a
+    // type for each query and key.
+    unsafe part.positions += 16 * heads.lowerBound * e
     unsafe part.shift += heads.lowerBound * e
     unsafe part.otherTypes += queries.lowerBound
     unsafe part.keyTypes += keys.lowerBound

@@ -26,8 +26,10 @@ public struct FileLimits: Hashable, Sendable {
   public var indexBytes = 64 << 20
   /// Most shards.
   public var shards = 1 << 12
-  /// Longest `config.json` or other JSON file of a checkpoint, in bytes.
-  public var configurationBytes = 16 << 20
+  /// Longest `config.json` or other JSON file of a checkpoint but the following, in bytes.
+  public var configurationBytes = 4 << 20
+  /// Longest `tokenizer.json`, in bytes.
+  public var tokenizerBytes = 12 << 20
 
   /// The defaults.
   public init() {}

@@ -20,6 +20,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidUTF8
     /// Arrays and objects are nested deeper than the reader allows.
     case nestingTooDeep(limit: Int)
+    /// The text has more bytes than the reader can name.
+    case tooLong(limit: Int)
   }
 
   /// Distance from the start of the text, in bytes.
@@ -53,6 +55,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
       "found bytes that are not UTF-8"
     case .nestingTooDeep(let limit):
       "values are nested deeper than \(limit) levels"
+    case .tooLong(let limit):
+      "the text has more than \(limit) bytes"
     }
   }
 }

@@ -11,10 +11,7 @@
 /// Each byte is looked at a bounded number of times. The grammar is RFC 8259: no comments, no
 /// byte-order mark, no trailing commas, no leading zeros.
 struct JSONScanner {
-  /// The kinds of value, told apart by their first byte.
-  enum Kind {
-    case object, array, string, number, boolean, null
-  }
+  typealias Kind = JSONText.Kind
 
   let bytes: [UInt8]
   let depthLimit: Int
@@ -73,15 +70,10 @@ struct JSONScanner {
   /// The kind of the value that comes next; nothing is consumed but whitespace.
   mutating func nextKind() throws(JSONError) -> Kind {
     let byte = try nextByte(expecting: "a value")
-    switch byte {
-    case UInt8(ascii: "{"): return .object
-    case UInt8(ascii: "["): return .array
-    case UInt8(ascii: "\""): return .string
-    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
-    case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
-    case UInt8(ascii: "n"): return .null
-    default: throw fail(.unexpectedByte(byte, expected: "a value"), at: offset)
+    guard let kind = Kind(firstByte: byte) else {
+      throw fail(.unexpectedByte(byte, expected: "a value"), at: offset)
     }
+    return kind
   }
 
   mutating func openObject() throws(JSONError) {
@@ -101,14 +93,20 @@ struct JSONScanner {
     justOpened = true
   }
 
-  /// The next key of the open object and where it stands, or nil at the closing brace.
-  mutating func nextKey() throws(JSONError) -> (name: String, offset: Int)? {
+  /// The next key of the open object, or nil at the closing brace.
+  mutating func nextKey() throws(JSONError) -> String? {
+    guard let start = try nextKeyOffset() else { return nil }
+    return JSONText(bytes, at: start).string
+  }
+
+  /// Where the next key of the open object stands, or nil at the closing brace.
+  mutating func nextKeyOffset() throws(JSONError) -> Int? {
     guard try !closes(UInt8(ascii: "}"), expecting: "',' or '}'") else { return nil }
     skipWhitespace()
     let start = offset
-    let name = try string(expecting: "a key in quotes")
+    _ = try stringRange(expecting: "a key in quotes")
     try consume(UInt8(ascii: ":"), expecting: "':'")
-    return (name, start)
+    return start
   }
 
   /// Whether the open array has another element; the closing bracket is consumed.
@@ -135,10 +133,9 @@ struct JSONScanner {
 
   // MARK: Scalars
 
-  mutating func boolean() throws(JSONError) -> Bool {
+  mutating func boolean() throws(JSONError) {
     let isTrue = try nextByte(expecting: "true or false") == UInt8(ascii: "t")
     try word(isTrue ? "true" : "false")
-    return isTrue
   }
 
   mutating func null() throws(JSONError) {
@@ -159,6 +156,12 @@ struct JSONScanner {
   }
 
   mutating func number() throws(JSONError) -> JSONNumber {
+    let range = try numberRange()
+    return JSONNumber(verified: String(decoding: bytes[range], as: UTF8.self))
+  }
+
+  /// Where the digits of a number stand.
+  mutating func numberRange() throws(JSONError) -> Range<Int> {
     skipWhitespace()
     let start = offset
     skip(UInt8(ascii: "-"))
@@ -175,7 +178,7 @@ struct JSONScanner {
       }
       try digits()
     }
-    return JSONNumber(verified: String(decoding: bytes[start..<offset], as: UTF8.self))
+    return start..<offset
   }
 
   @discardableResult

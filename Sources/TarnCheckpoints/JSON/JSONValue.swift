@@ -1,4 +1,6 @@
-/// A JSON value.
+/// A JSON value on its own, for texts that are written or changed.
+///
+/// What is only read stays a ``JSONText``: a value takes up to 30 times the memory of its text.
 public enum JSONValue: Sendable {
   /// `null`.
   case null
@@ -60,28 +62,17 @@ public enum JSONValue: Sendable {
 }
 
 extension JSONValue {
-  /// Deepest nesting that readers allow unless told otherwise.
-  ///
-  /// The reader recurses once a level, and so does the release of a value; 128 levels fit the
-  /// smallest stacks that threads have.
-  public static let defaultDepthLimit = 128
-
-  /// Reads a text that holds one value (RFC 8259, UTF-8, no byte-order mark).
-  ///
-  /// Stricter than the RFC where it leaves a choice: a key that occurs twice in an object is an
-  /// error, and so is half of a surrogate pair.
+  /// Reads a text that holds one value; see ``JSONText/init(parsing:depthLimit:)``.
   ///
   /// - Parameters:
   ///   - bytes: the whole text.
-  ///   - depthLimit: how deep arrays and objects may be nested.
-  /// - Throws: ``JSONError``, with the offset of the first byte that is wrong.
+  ///   - depthLimit: how deep arrays and objects may be nested; what uses a value recurses once a level.
+  /// - Throws: ``JSONError``.
   /// - Complexity: linear in the number of bytes.
   public init(
-    parsing bytes: [UInt8], depthLimit: Int = JSONValue.defaultDepthLimit
+    parsing bytes: [UInt8], depthLimit: Int = JSONText.defaultDepthLimit
   ) throws(JSONError) {
-    var scanner = JSONScanner(bytes, depthLimit: depthLimit)
-    self = try scanner.value()
-    try scanner.finish()
+    self.init(try JSONText(parsing: bytes, depthLimit: depthLimit))
   }
 
   /// Reads a text that holds one value; see ``init(parsing:depthLimit:)-([UInt8],_)``.
@@ -91,41 +82,25 @@ extension JSONValue {
   ///   - depthLimit: how deep arrays and objects may be nested.
   /// - Throws: ``JSONError``, with the offset in UTF-8 bytes.
   public init(
-    parsing text: String, depthLimit: Int = JSONValue.defaultDepthLimit
+    parsing text: String, depthLimit: Int = JSONText.defaultDepthLimit
   ) throws(JSONError) {
     try self.init(parsing: Array(text.utf8), depthLimit: depthLimit)
   }
-}
 
-extension JSONScanner {
-  /// Reads one value of any kind.
-  mutating func value() throws(JSONError) -> JSONValue {
-    switch try nextKind() {
-    case .null:
-      try null()
-      return .null
-    case .boolean:
-      return .boolean(try boolean())
-    case .number:
-      return .number(try number())
-    case .string:
-      return .string(try string())
-    case .array:
-      var elements: [JSONValue] = []
-      try openArray()
-      while try nextElement() {
-        elements.append(try value())
-      }
-      return .array(elements)
+  /// A copy of a value of a text.
+  public init(_ text: JSONText) {
+    switch text.kind {
+    case .null: self = .null
+    case .boolean: self = .boolean(text.boolean ?? false)
+    case .number: self = text.number.map { .number($0) } ?? .null
+    case .string: self = .string(text.string ?? "")
+    case .array: self = .array(text.elements?.map { JSONValue($0) } ?? [])
     case .object:
       var object = JSONObject()
-      try openObject()
-      while let key = try nextKey() {
-        guard object.append(key.name, try value()) else {
-          throw fail(.duplicateKey(key.name), at: key.offset)
-        }
+      if let members = text.members {
+        for (key, value) in members { _ = object.append(key.string ?? "", JSONValue(value)) }
       }
-      return .object(object)
+      self = .object(object)
     }
   }
 }

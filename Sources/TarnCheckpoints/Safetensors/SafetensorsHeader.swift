@@ -81,7 +81,7 @@ struct SafetensorsHeader {
   }
 
   private mutating func nextKey() throws(SafetensorsProblem) -> String? {
-    try scan { (scanner) throws(JSONError) in try scanner.nextKey()?.name }
+    try scan { (scanner) throws(JSONError) in try scanner.nextKey() }
   }
 
   private mutating func nextKind() throws(SafetensorsProblem) -> JSONScanner.Kind {

@@ -50,7 +50,7 @@ struct ShardIndex {
   }
 
   private mutating func nextKey() throws(ShardProblem) -> String? {
-    try scan { (scanner) throws(JSONError) in try scanner.nextKey()?.name }
+    try scan { (scanner) throws(JSONError) in try scanner.nextKey() }
   }
 
   private mutating func nextKind() throws(ShardProblem) -> JSONScanner.Kind {
@@ -97,15 +97,15 @@ extension JSONScanner {
   fileprivate mutating func skipValue() throws(JSONError) {
     switch try nextKind() {
     case .null: try null()
-    case .boolean: _ = try boolean()
-    case .number: _ = try number()
-    case .string: _ = try string()
+    case .boolean: try boolean()
+    case .number: _ = try numberRange()
+    case .string: _ = try stringRange()
     case .array:
       try openArray()
       while try nextElement() { try skipValue() }
     case .object:
       try openObject()
-      while try nextKey() != nil { try skipValue() }
+      while try nextKeyOffset() != nil { try skipValue() }
     }
   }
 }

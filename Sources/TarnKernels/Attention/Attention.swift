@@ -110,8 +110,6 @@ private struct AttentionCall {
   var scores: UnsafeMutablePointer<Float>
   /// `[queries × e]`: factor · (q + shift).
   var shifted: UnsafeMutablePointer<Float>
-  /// The positions that a block of keys and all queries need, in strips of sixteen.
-  var packedPositions: UnsafeMutablePointer<Float>
   /// `[panel × positionStride]`: B for the distances of a panel.
   var positionScores: UnsafeMutablePointer<Float>
 
@@ -140,9 +138,7 @@ private struct AttentionCall {
     packedValues = packedKeys + AttentionBlocking.keys &* e
     let step = relative?.step ?? 0
     positionScores = packedValues + AttentionBlocking.keys &* f
-    packedPositions =
-      positionScores + AttentionBlocking.panel &* AttentionBlocking.positionStride(step: step)
-    o = packedPositions + AttentionBlocking.positions(queries: queries, step: step) &* e
+    o = positionScores + AttentionBlocking.panel &* AttentionBlocking.positionStride(step: step)
     sums = o + queries &* f
     self.q = sums + queries &* 16
     shifted = self.q + queries &* e
@@ -164,7 +160,7 @@ private struct AttentionCall {
     call.q += state
     call.shifted += state
     call.tops += state
-    call.relative?.positions.base += h &* e
+    call.relative?.positions += 16 &* h &* e
     call.relative?.shift += h &* e
     call.relative?.types.base += 2 &* h
     return call
@@ -195,47 +191,34 @@ private struct AttentionCall {
     }
   }
 
-  /// Packs `count` rows of x, of which `row` gives the numbers, in strips of sixteen; rows that fill
-  /// up the last are zero.
-  @inline(__always)
-  func pack(
-    _ x: MatrixView, _ count: Int, into packed: UnsafeMutablePointer<Float>, _ row: (Int) -> Int
-  ) {
+  /// Packs Kᵀ for `count` kept keys from `firstKey`; keys that fill up the last strip are zero.
+  func packKeys(_ firstKey: Int, _ count: Int) {
     var first = 0
     while first < count {
       let rows = min(16, count &- first)
-      let target = packed + first &* e
-      let isTogether = row(first &+ rows &- 1) &- row(first) == rows &- 1
+      let target = packedKeys + first &* e
+      let start = row(firstKey &+ first)
+      let isTogether = row(firstKey &+ first &+ rows &- 1) &- start == rows &- 1
       var c = 0
       while c &+ 16 <= e {
         if isTogether {
-          transposeBlock(x.row(row(first)) + c, x.rowStride, rows: rows, into: target + 16 &* c, 16)
+          transposeBlock(k.row(start) + c, k.rowStride, rows: rows, into: target + 16 &* c, 16)
         } else {
-          for i in 0..<rows { Lanes(x.row(row(first &+ i)) + c).store(scores + 16 &* i) }
+          for i in 0..<rows {
+            Lanes(k.row(row(firstKey &+ first &+ i)) + c).store(scores + 16 &* i)
+          }
           transposeBlock(scores, 16, rows: rows, into: target + 16 &* c, 16)
         }
         c &+= 16
       }
       while c < e {
         var column = Lanes.zero
-        for i in 0..<rows { column[i] = x.row(row(first &+ i))[c] }
+        for i in 0..<rows { column[i] = k.row(row(firstKey &+ first &+ i))[c] }
         column.store(target + 16 &* c)
         c &+= 1
       }
       first &+= 16
     }
-  }
-
-  /// Packs Kᵀ for `count` kept keys from `first`.
-  func packKeys(_ first: Int, _ count: Int) {
-    pack(k, count, into: packedKeys) { row(first &+ $0) }
-  }
-
-  /// Packs the positions between all queries and `count` keys from `first`.
-  func packPositions(_ relative: RelativeScores, _ first: Int, _ count: Int) {
-    let reach = relative.step &* (queries &- 1)
-    let lowest = relative.origin &+ first &- reach
-    pack(relative.positions, count &+ reach, into: packedPositions) { lowest &+ $0 }
   }
 
   /// Vectors of the group of columns of V that begins with vector `x`: groups of nearly equal width.
@@ -278,7 +261,6 @@ private struct AttentionCall {
   /// All queries against the keys `first ..< first + count`.
   func attend(toKeysFrom first: Int, _ count: Int) {
     packKeys(first, count)
-    if let relative { packPositions(relative, first, count) }
     let (values, areFinite) = values(first, count)
     let panels = (queries &+ AttentionCall.panel &- 1) / AttentionCall.panel
     var row = 0
@@ -301,7 +283,7 @@ private struct AttentionCall {
     let most = seen(rows &- 1)
     guard most > 0 else { return }
     multiply(
-      q + first &* e, rows, packedKeys, (most &+ 15) / 16, into: scores,
+      q + first &* e, rows, packedKeys, 16 &* e, (most &+ 15) / 16, into: scores,
       AttentionBlocking.scoreStride)
     if let relative { add(relative, first, rows, firstKey, most) }
     for i in 0..<rows { maximum(i, of: seen(i), most) }
@@ -315,11 +297,11 @@ private struct AttentionCall {
     }
   }
 
-  /// S = Q·Kᵀ for `rows` rows of Q and so many strips of Kᵀ.
+  /// S = Q·Kᵀ for `rows` rows of Q and `count` strips of Kᵀ, `step` elements apart.
   @inline(__always)
   func multiply(
-    _ q: UnsafePointer<Float>, _ rows: Int, _ strips: UnsafePointer<Float>, _ count: Int,
-    into scores: UnsafeMutablePointer<Float>, _ stride: Int
+    _ q: UnsafePointer<Float>, _ rows: Int, _ strips: UnsafePointer<Float>, _ step: Int,
+    _ count: Int, into scores: UnsafeMutablePointer<Float>, _ stride: Int
   ) {
     let tiles = (rows &+ TileShape.rows &- 1) / TileShape.rows
     var strip = 0
@@ -330,8 +312,8 @@ private struct AttentionCall {
         let height = (rows &- row) / (tiles &- tile)
         multiplyTile(
           Float32Element.self, rows: height, vectors: vectors, q + row &* e, e,
-          strips + strip &* 16 &* e, 16, 16 &* e, depth: e, scores + row &* stride + strip &* 16,
-          stride, adding: false)
+          strips + strip &* step, 16, step, depth: e, scores + row &* stride + strip &* 16, stride,
+          adding: false)
         row &+= height
       }
       strip &+= vectors
@@ -344,14 +326,14 @@ private struct AttentionCall {
   func add(
     _ relative: RelativeScores, _ first: Int, _ rows: Int, _ firstKey: Int, _ count: Int
   ) {
-    // Of the packed positions the panel's last query needs the first, from strip · 16 + rest on.
-    let lowest = relative.step &* (queries &- first &- rows)
+    // The panel's last query needs the first, from strip · 16 + rest on.
+    let lowest = relative.origin &+ firstKey &- relative.step &* (first &+ rows &- 1)
     let (strip, rest) = (lowest / 16, lowest % 16)
     let stride = AttentionBlocking.positionStride(step: relative.step)
     let needed = rest &+ count &+ relative.step &* (rows &- 1)
     multiply(
-      shifted + first &* e, rows, packedPositions + strip &* 16 &* e, (needed &+ 15) / 16,
-      into: positionScores, stride)
+      shifted + first &* e, rows, relative.positions + strip &* relative.positionStep,
+      relative.positionStep, (needed &+ 15) / 16, into: positionScores, stride)
     for i in 0..<rows {
       let row = scores + i &* AttentionBlocking.scoreStride
       let positions =

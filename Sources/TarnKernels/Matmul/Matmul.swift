@@ -1,6 +1,6 @@
 // The loops of matmul around the micro-kernel. Touches pointers.
 //
-//     LOOP 5  for each block of rows, 240 or 480         B is read once for each
+//     LOOP 5  for each block of rows, 240 to 480         B is read once for each
 //     LOOP 4    for each panel of 48 columns of B        C's part fits L2
 //     LOOP 3      for each k-block of 384                in order: all write the same C
 //     LOOP 2        for each part of a panel             as wide as the register tile

@@ -22,7 +22,7 @@ enum TileShape {
     static var rows: Int { @inline(__always) get { 8 } }
     static var vectors: Int { @inline(__always) get { 3 } }
     static var hasWideRow: Bool { @inline(__always) get { true } }
-    static var blockRows: Int { @inline(__always) get { 240 } }
+    static var blockRows: Int { @inline(__always) get { 256 } }
     static var readsAhead: Bool { @inline(__always) get { false } }
 
     /// Vectors of a tile of so many rows.

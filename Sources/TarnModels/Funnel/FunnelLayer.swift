@@ -92,15 +92,15 @@ struct FunnelAttention: Sendable {
     let kernel = try weights.matrix(
       "r_kernel", shape: [d, c.heads, c.headSize], rows: d, columns: h)
     shift = Matrix(zip(rr.elements, rw.elements).map { $0 - $1 })
-    (self.kernel, projections) = try weights.usable("q_head.weight") { () throws(TarnError) in
+    self.kernel = try weights.usable("r_kernel") { () throws(TarnError) in
+      try PackedMatrix(kernel, as: weights.format, on: execution)
+    }
+    projections = try weights.usable("q_head.weight") { () throws(TarnError) in
       let queries = Linear(
         weight: try PackedMatrix(transposing: query, as: weights.format, on: execution), bias: rw)
       let types = try Linear(
         typesOf: query, segments, rs, heads: c.heads, as: weights.format, on: execution)
-      return (
-        try PackedMatrix(kernel, on: execution),
-        try Linear(joining: [queries, types, key, value])
-      )
+      return try Linear(joining: [queries, types, key, value])
     }
     output = try ResidualOutput(
       weights, dense: "post_proj", norm: "layer_norm", inputs: h, size: d, epsilon: c.epsilon)
@@ -142,7 +142,7 @@ struct FunnelAttention: Sendable {
       others = projected.columns(keyStart..<valueStart + columns)
     }
     let terms = RelativeAttention(
-      positions: positions.rows, origin: positions.reach + distances.first, step: distances.step,
+      positions: positions.vectors, origin: positions.reach + distances.first, step: distances.step,
       shift: shift, types: own.columns(typeStart..<typeStart + 2 * heads),
       queryTypes: queries.batch.tokenTypes, keyTypes: keys.batch.tokenTypes,
       firstIsApart: firstIsApart)

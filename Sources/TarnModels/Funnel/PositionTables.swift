@@ -51,13 +51,13 @@ final class PositionTables: Sendable {
   }
 }
 
-/// `[2N + 1 × heads·e]`: the vectors ρ(t·unit) of the distances t = N, N - 1, … -N.
+/// `[2N + 1 × heads·e]`, packed for attention: the vectors ρ(t·unit) of the distances t = N, N - 1, … -N.
 struct PositionTable: Sendable {
-  let rows: Matrix
+  let vectors: PackedMatrix
   /// N.
   let reach: Int
 
-  var bytes: Int { 4 * rows.rows * rows.columns }
+  var bytes: Int { 4 * vectors.depth * PackedMatrix.start(after: vectors.columns) }
 
   init(
     reach: Int, unit: Int, _ kernel: PackedMatrix, on execution: Execution
@@ -71,7 +71,7 @@ struct PositionTable: Sendable {
         waves(tile.map { reach - $0 }, unit: unit, size: kernel.depth))
       try matmul(angles, kernel, into: &rows, at: tile.lowerBound, on: execution)
     }
-    self.rows = rows
+    vectors = try PackedMatrix(transposing: rows, on: execution)
   }
 }
 

@@ -156,8 +156,8 @@ private struct SentenceEncoderFiles {
   private mutating func readModules(
     _ directory: String, _ path: String, _ limits: FileLimits
   ) throws(CheckpointError) {
-    guard let modules = try ConfigurationFile.value(path: path, limits: limits).array,
-      !modules.isEmpty
+    guard let modules = try ConfigurationFile.value(path: path, limits: limits).elements,
+      modules.contains(where: { _ in true })
     else {
       throw .wrongValue(
         file: "modules.json", key: "0", found: nil, expected: "an array of modules")
@@ -203,11 +203,11 @@ extension Pooling {
       return
     }
     var chosen: [Pooling] = []
-    for member in file.root.members where member.key.hasPrefix("pooling_mode_") {
-      guard try file.boolean(member.key) else { continue }
-      guard let mode = modes.first(where: { $0.key == member.key })?.value, chosen.isEmpty else {
+    for key in file.keys where key.hasPrefix("pooling_mode_") {
+      guard try file.boolean(key) else { continue }
+      guard let mode = modes.first(where: { $0.key == key })?.value, chosen.isEmpty else {
         throw file.wrongValue(
-          member.key,
+          key,
           expected: "one of \(modes.map(\.key).joined(separator: ", ")) alone to be true")
       }
       chosen.append(mode)

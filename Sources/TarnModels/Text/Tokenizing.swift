@@ -15,7 +15,8 @@ extension WordPieceTokenizer {
   ///
   /// - Parameters:
   ///   - directory: the checkpoint directory.
-  ///   - limits: of which ``/TarnCheckpoints/FileLimits/configurationBytes`` matters.
+  ///   - limits: of which ``/TarnCheckpoints/FileLimits/configurationBytes`` and
+  ///     ``/TarnCheckpoints/FileLimits/tokenizerBytes`` matter.
   /// - Throws: ``ModelError`` for files that are missing or malformed;
   ///   ``ModelError/unsupportedTokenizer(directory:found:expected:)`` for a vocabulary of another
   ///   kind.
@@ -26,8 +27,10 @@ extension WordPieceTokenizer {
     var vocabulary: Vocabulary?
     if !fileExists(directory + "/vocab.txt") {
       if fileExists(directory + "/tokenizer.json") {
-        let file = try TarnModels.checkpoint { () throws(CheckpointError) in
-          try ConfigurationFile(path: directory + "/tokenizer.json", limits: limits)
+        var ownLimits = limits
+        ownLimits.configurationBytes = limits.tokenizerBytes
+        let file = try TarnModels.checkpoint { [ownLimits] () throws(CheckpointError) in
+          try ConfigurationFile(path: directory + "/tokenizer.json", limits: ownLimits)
         }
         vocabulary = try Vocabulary(file, directory: directory)
         try TarnModels.checkpoint { () throws(CheckpointError) in
@@ -125,23 +128,17 @@ extension Vocabulary {
         throw file.wrongValue("model", expected: "an object")
       }
       let type = try model.string("type", default: "WordPiece")
-      guard type == "WordPiece" else { return (type, [String]()) }
+      guard type == "WordPiece" else { return (type, [UInt8]()) }
       _ = try model.string("continuing_subword_prefix", oneOf: ["##"], default: "##")
       _ = try model.integer("max_input_chars_per_word", in: 100...100, default: 100)
-      guard let members = model.root["vocab"]?.object?.members else {
+      guard let vocabulary = model["vocab"], vocabulary.members != nil else {
         throw model.wrongValue("vocab", expected: "an object of pieces with their ids")
       }
-      var pieces = [String?](repeating: nil, count: members.count)
-      for member in members {
-        guard let id = member.value.int64.flatMap({ Int(exactly: $0) }),
-          pieces.indices.contains(id), pieces[id] == nil, !member.key.utf8.contains(10)
-        else {
-          throw model.wrongValue(
-            "vocab", expected: "pieces of one line with ids from 0 without a gap")
-        }
-        pieces[id] = member.key
+      guard let lines = vocabulary.keysByNumber() else {
+        throw model.wrongValue(
+          "vocab", expected: "pieces of one line with ids from 0 without a gap")
       }
-      return (type, pieces.compactMap { $0 })
+      return (type, lines)
     }
     guard type == "WordPiece" else {
       throw .unsupportedTokenizer(
@@ -149,8 +146,7 @@ extension Vocabulary {
         expected: "WordPiece")
     }
     self = try text { () throws(TextError) in
-      try Vocabulary(
-        bytes: Array(pieces.joined(separator: "\n").utf8), file: file.name)
+      try Vocabulary(bytes: pieces, file: file.name)
     }
   }
 }

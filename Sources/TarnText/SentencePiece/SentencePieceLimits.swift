@@ -7,7 +7,7 @@
 /// A file that asks for more gives an error that holds the limit. Negative limits are like 0.
 public struct SentencePieceLimits: Hashable, Sendable {
   /// Longest file, in bytes; more than 2²⁴ − 1 has no effect.
-  public var fileBytes = PieceTrie.maximumBytes
+  public var fileBytes = 8 << 20
   /// Most pieces.
   public var pieces = 1 << 20
   /// Longest piece, in bytes: segmenting takes at most so many steps for each byte of a text.

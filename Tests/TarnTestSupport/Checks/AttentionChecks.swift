@@ -36,6 +36,8 @@ private struct AttentionInput {
   var v: [Float] = []
   var keep: [Bool]?
   var relative: RelativeAttention?
+  /// `[distances × heads·e]`: the positions of `relative`.
+  var positions: [Float] = []
 
   init(
     _ queryLengths: [Int], _ keyLengths: [Int]? = nil, heads: Int = 1, e: Int, f: Int? = nil,
@@ -67,13 +69,15 @@ private struct AttentionInput {
     if step > 0 { relative = try? randomTerms(&random) }
   }
 
-  private func randomTerms(_ random: inout SplitMix64) throws -> RelativeAttention {
+  private mutating func randomTerms(_ random: inout SplitMix64) throws -> RelativeAttention {
     let m = queryLengths.reduce(0, +)
     let n = keyLengths.reduce(0, +)
     let origin = step * max(0, (queryLengths.max() ?? 0) - 1) + 2
     let rows = origin + (keyLengths.max() ?? 0) + 1
+    positions = random.floats(rows * heads * e)
     return RelativeAttention(
-      positions: try Matrix(rows: rows, columns: heads * e, random.floats(rows * heads * e)),
+      positions: try PackedMatrix(
+        transposing: Matrix(rows: rows, columns: heads * e, positions), on: Execution(threads: 1)),
       origin: origin, step: step, shift: Matrix(random.floats(heads * e)),
       types: try Matrix(rows: m, columns: 2 * heads, random.floats(m * 2 * heads)),
       queryTypes: (0..<m).map { Int32($0 * 7 % 11 % 3) },
@@ -115,7 +119,7 @@ private struct AttentionInput {
       valueSize: f, scale: scale, seen: seen)
     head.relative = relative.map { terms in
       RelativeHead(
-        positions: rows(terms.positions.elements, 0, terms.positions.rows, e),
+        positions: rows(positions, 0, terms.positions.columns, e),
         origin: terms.origin, step: terms.step,
         shift: Array(terms.shift.elements[h * e..<(h + 1) * e]),
         types: rows(terms.types.elements, firstQuery, m, 2),
@@ -484,9 +488,15 @@ private func relativeAttentionMeetsBoundAndContract(
     let k = GuardedMatrix(rows: n, columns: heads * e, gap: 2, at: placement(n), input.k)
     let v = GuardedMatrix(rows: n, columns: heads * f, gap: 0, at: placement(n), input.v)
     let y = GuardedMatrix(rows: m, columns: heads * f, gap: 1, at: placement(m))
+    // Strips of sixteen distances, farther apart than they need be.
+    let (strips, width) = ((terms.positions.columns + 15) / 16, 16 * heads * e)
+    let packed = (0..<strips * width).map { i in
+      let distance = i / width * 16 + i % 16
+      return distance < terms.positions.columns
+        ? input.positions[distance * heads * e + i % width / 16] : 0
+    }
     let positions = GuardedMatrix(
-      rows: terms.positions.rows, columns: heads * e, gap: 3, at: placement(m),
-      terms.positions.elements)
+      rows: strips, columns: width, gap: 3, at: placement(m), packed)
     let types = GuardedMatrix(
       rows: m, columns: 2 * heads, gap: 1, at: placement(n), terms.types.elements)
     let scratch = GuardedMatrix(
@@ -505,9 +515,10 @@ private func relativeAttentionMeetsBoundAndContract(
           execution.table.attention.attend(
             q.view, k.view, v.view, heads, nil, n, nil, 0x1.715476p+0 / Float(e).squareRoot(),
             RelativeScores(
-              positions: positions.view, shift: shift, origin: terms.origin, step: step,
-              types: types.view, otherTypes: others, keyTypes: keyTypes, firstIsApart: false,
-              firstQuery: 0), y.target, scratch.target.base)
+              positions: positions.view.base, positionStep: width + 3, shift: shift,
+              origin: terms.origin, step: step, types: types.view, otherTypes: others,
+              keyTypes: keyTypes, firstIsApart: false, firstQuery: 0), y.target,
+            scratch.target.base)
         }
       }
     }
