@@ -202,7 +202,7 @@ public struct PyramidionConfiguration: Sendable, Equatable {
 
   /// The layers of the encoder with their numbers of rows.
   ///
-  /// - Precondition: ``stageProblem`` is nil, as it is for what was read from a file.
+  /// - Precondition: widths and chunks fit, as they do where they were read from a file.
   public var stages: [Stage] { stages(orProblem: nil) }
 
   /// What is wrong with widths and chunks.
