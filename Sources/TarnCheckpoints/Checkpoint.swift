@@ -46,8 +46,8 @@ public struct Checkpoint: Sendable {
     if let file {
       configuration = file
     } else if let arguments = weights.arguments {
-      configuration = try ConfigurationFile(
-        .object(["args": .object(arguments)]), named: weights.name)
+      let text = JSONValue.object(["args": .object(arguments)]).encoded()
+      configuration = try ConfigurationFile(bytes: Array(text.utf8), named: weights.name)
     } else {
       throw .missingFile(path: path)
     }

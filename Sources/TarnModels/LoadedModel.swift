@@ -99,7 +99,7 @@ public enum LoadedModel: Sendable {
       if try configuration.string("attn_type", default: "") == "ponet" { return "ponet-lra" }
       if let args = try configuration.section("args") {
         // fairseq writes either, and both.
-        let names = [args.root["arch"]?.string, args.root["_name"]?.string]
+        let names = [args["arch"]?.string, args["_name"]?.string]
         if names.contains(where: { $0?.hasPrefix("pyramidion") == true }) { return "pyramidion" }
       }
       return type

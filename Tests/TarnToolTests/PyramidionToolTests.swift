@@ -88,7 +88,8 @@ struct PyramidionToolTests {
     let source = fixturePath("pyramidion/full-shared")
     let folder = try TemporaryDirectory()
     try folder.copy("model.safetensors", from: source)
-    var root = try ConfigurationFile(path: source + "/config.json").root
+    let file = try ConfigurationFile(path: source + "/config.json")
+    var root = try #require(JSONValue(file.root).object)
     var args = try #require(root["args"]?.object)
     args["topk_softmax_base"] = .integer(3)
     root["args"] = .object(args)

@@ -176,7 +176,7 @@ public struct PyramidionConfiguration: Sendable, Equatable {
       if base != 20 { notes.append("topk_softmax_base \(base) has no effect, the base is 20") }
     }
     for key in ["global_positions", "no_decoder_positional_embeddings"]
-    where args.root[key]?.boolean == true || (args.root[key]?.double ?? 0) != 0 {
+    where args[key]?.boolean == true || (args[key]?.double ?? 0) != 0 {
       notes.append("\(key) has no effect")
     }
   }
@@ -297,7 +297,7 @@ extension ConfigurationFile {
 
   /// A truth value that may be written as 0 or 1.
   fileprivate func flag(_ key: String, default standard: Bool) throws(CheckpointError) -> Bool {
-    if let value = root[key]?.boolean { return value }
+    if let value = self[key]?.boolean { return value }
     return try integer(key, in: 0...1, default: standard ? 1 : 0) == 1
   }
 
