@@ -67,6 +67,7 @@ let package = Package(
     .library(name: "TarnModels", targets: ["TarnModels"]),
     .library(name: "TarnCheckpoints", targets: ["TarnCheckpoints"]),
     .library(name: "TarnText", targets: ["TarnText"]),
+    .library(name: "TarnBLAS", type: .dynamic, targets: ["TarnBLAS"]),
     .executable(name: "tarn", targets: ["TarnTool"]),
   ],
   targets: [
@@ -76,6 +77,9 @@ let package = Package(
       name: "Tarn",
       dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
+    .target(
+      name: "TarnBLAS", dependencies: ["Tarn", "TarnKernelInterface"],
+      swiftSettings: safe + optimized),
     .target(name: "TarnCheckpoints", swiftSettings: safe + optimized),
     .target(name: "TarnText", swiftSettings: safe + optimized),
     .target(
@@ -120,6 +124,10 @@ let package = Package(
     .testTarget(
       name: "TarnTests",
       dependencies: ["Tarn", "TarnKernelInterface", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnBLASTests",
+      dependencies: ["TarnBLAS"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnCheckpointsTests",

@@ -13,11 +13,14 @@ import Foundation
   let name: String
   /// What the library says it runs here; empty if it says nothing.
   let kernel: String
+  /// Variables under which the library runs other kernels, if it is loaded with them: `NAME=VALUE`.
+  let settings: [String]
   private let path: String
   private let product: Product
 
   @unsafe private enum Product {
     case cblas(CBLASFunction)
+    case cblas64(CBLAS64Function)
     case oneDNN(OneDNNFunction)
   }
 
@@ -25,6 +28,11 @@ import Foundation
     @convention(c) (
       Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32,
       UnsafePointer<Float>, Int32, Float, UnsafeMutablePointer<Float>, Int32
+    ) -> Void
+  private typealias CBLAS64Function =
+    @convention(c) (
+      Int, Int, Int, Int, Int, Int, Float, UnsafePointer<Float>, Int, UnsafePointer<Float>, Int,
+      Float, UnsafeMutablePointer<Float>, Int
     ) -> Void
   private typealias OneDNNFunction =
     @convention(c) (
@@ -68,21 +76,55 @@ import Foundation
       // SAFETY: oneDNN's documented signature; dnnl_dim_t is 64 bits.
       unsafe product = unsafe .oneDNN(unsafe unsafeBitCast(symbol, to: OneDNNFunction.self))
     } else {
-      unsafe product = unsafe .cblas(try unsafe Rival.cblas(handle, path))
+      unsafe product = try unsafe Rival.cblas(handle, path)
     }
     unsafe Rival.callOnce(product)
     for variable in variables { unsafe unsetenv(String(variable.prefix { $0 != "=" })) }
     kernel = unsafe Rival.kernelName(handle)
+    settings = unsafe Rival.settings(handle)
   }
 
-  private static func cblas(
-    _ handle: UnsafeMutableRawPointer, _ path: String
-  ) throws -> CBLASFunction {
-    guard
-      let symbol = unsafe dlsym(handle, "cblas_sgemm") ?? dlsym(handle, "scipy_cblas_sgemm")
-    else { throw BenchmarkError.library(path, "has neither cblas_sgemm nor dnnl_sgemm") }
-    // SAFETY: the CBLAS signature with 32-bit integers.
-    return unsafe unsafeBitCast(symbol, to: CBLASFunction.self)
+  /// Whether the library's integers have 64 bits.
+  var hasWideIntegers: Bool {
+    if case .cblas64 = unsafe product { return true }
+    return false
+  }
+
+  /// The sgemm of a CBLAS library, with integers as wide as the library has them.
+  ///
+  /// Builds with 64-bit integers put 64_, _64 or _64_ behind the names, but not all do; what the name
+  /// says is probed.
+  private static func cblas(_ handle: UnsafeMutableRawPointer, _ path: String) throws -> Product {
+    for prefix in ["", "scipy_"] {
+      for suffix in ["", "64_", "_64", "_64_"] {
+        guard let symbol = unsafe dlsym(handle, prefix + "cblas_sgemm" + suffix) else { continue }
+        let isWide =
+          unsafe dlsym(handle, prefix + "cblas_sdot" + suffix).map {
+            unsafe probeForWideIntegers($0)
+          } ?? !suffix.isEmpty
+        // SAFETY: the CBLAS signature; the enumerations fill a register of either width.
+        return isWide
+          ? unsafe .cblas64(unsafe unsafeBitCast(symbol, to: CBLAS64Function.self))
+          : unsafe .cblas(unsafe unsafeBitCast(symbol, to: CBLASFunction.self))
+      }
+    }
+    throw BenchmarkError.library(
+      path, "has no cblas_sgemm, plain or with 64_, _64 or _64_ behind it, and no dnnl_sgemm")
+  }
+
+  /// Asks an inner product for a count whose lower half is 2 and whose upper half makes it negative.
+  ///
+  /// 32-bit integers see the lower half and give 3 + 8; 64-bit integers see no elements and give 0. Neither
+  /// reads what it should not.
+  private static func probeForWideIntegers(_ symbol: UnsafeMutableRawPointer) -> Bool {
+    typealias Dot =
+      @convention(c) (
+        Int, UnsafePointer<Float>, Int, UnsafePointer<Float>, Int
+      ) -> Float
+    let x: [Float] = [1, 2]
+    let y: [Float] = [3, 4]
+    // SAFETY: an argument is a register of 64 bits, of which a narrow integer is the lower half.
+    return unsafe unsafeBitCast(symbol, to: Dot.self)(Int.min + 2, x, 1, y, 1) != 11
   }
 
   /// Some libraries read their environment at the first call, and know their kernel from then on.
@@ -90,7 +132,11 @@ import Foundation
     let x: [Float] = [1]
     var y: [Float] = [0]
     // SAFETY: matrices of one element.
-    unsafe multiply(product, 1, 1, 1, x, x, transposed: false, &y)
+    unsafe x.withUnsafeBufferPointer { x in
+      guard let x = x.baseAddress else { return }
+      let one = unsafe Stored(x, stride: 1)
+      unsafe multiply(product, 1, 1, 1, 1, one, one, 0, &y, 1)
+    }
   }
 
   /// A copy of the file, which the loader takes for another library.
@@ -102,6 +148,25 @@ import Foundation
     return target
   }
 
+  /// Variables that choose other kernels of a library, a setting each; empty where none is known.
+  private static func settings(_ handle: UnsafeMutableRawPointer) -> [String] {
+    func has(_ symbols: String...) -> Bool { symbols.contains { unsafe dlsym(handle, $0) != nil } }
+    if has(
+      "openblas_get_corename", "scipy_openblas_get_corename", "scipy_openblas_get_corename64_",
+      "openblas_get_corename64_")
+    {
+      return ["OPENBLAS_CORETYPE=Haswell", "OPENBLAS_CORETYPE=Zen", "OPENBLAS_CORETYPE=SkylakeX"]
+    }
+    if has("bli_arch_query_id") {
+      // By number: skx, haswell, zen3. A name is taken for 0 by BLIS 0.9.
+      return ["BLIS_ARCH_TYPE=0", "BLIS_ARCH_TYPE=3", "BLIS_ARCH_TYPE=6"]
+    }
+    if has("MKL_Get_Version_String") {
+      return ["MKL_CBWR=AVX2", "MKL_CBWR=AVX512"]
+    }
+    return []
+  }
+
   /// What a library says of itself.
   private static func kernelName(_ handle: UnsafeMutableRawPointer) -> String {
     typealias Name = @convention(c) () -> UnsafePointer<CChar>?
@@ -109,7 +174,10 @@ import Foundation
     typealias NameOfIdentifier = @convention(c) (Int32) -> UnsafePointer<CChar>?
     typealias Version = @convention(c) (UnsafeMutablePointer<CChar>, Int32) -> Void
     // SAFETY: the documented signatures of OpenBLAS, BLIS, MKL and oneDNN; strings are terminated.
-    for symbol in ["openblas_get_corename", "scipy_openblas_get_corename"] {
+    for symbol in [
+      "openblas_get_corename", "scipy_openblas_get_corename",
+      "scipy_openblas_get_corename64_", "openblas_get_corename64_",
+    ] {
       if let function = unsafe dlsym(handle, symbol),
         let name = unsafe unsafeBitCast(function, to: Name.self)()
       {
@@ -153,25 +221,57 @@ import Foundation
     _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     transposed: Bool, _ c: UnsafeMutablePointer<Float>
   ) {
-    unsafe Rival.multiply(product, m, n, k, a, b, transposed: transposed, c)
+    unsafe multiply(
+      m, n, k, alpha: 1, Stored(a, stride: k), Stored(b, stride: transposed ? k : n, transposed),
+      beta: 0, c, n)
+  }
+
+  /// A factor as it is stored: row-major, `stride` elements from row to row.
+  @unsafe struct Stored {
+    var base: UnsafePointer<Float>
+    var stride: Int
+    var isTransposed: Bool
+
+    init(_ base: UnsafePointer<Float>, stride: Int, _ isTransposed: Bool = false) {
+      (unsafe self.base, unsafe self.stride, unsafe self.isTransposed) = unsafe (
+        base, stride, isTransposed
+      )
+    }
+  }
+
+  /// `C = alpha·op(A)·op(B) + beta·C`.
+  ///
+  /// ## Safety
+  /// The factors and `c` have the elements of their shapes and strides.
+  @unsafe
+  func multiply(
+    _ m: Int, _ n: Int, _ k: Int, alpha: Float, _ a: Stored, _ b: Stored, beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ strideC: Int
+  ) {
+    unsafe Rival.multiply(product, m, n, k, alpha, a, b, beta, c, strideC)
   }
 
   @unsafe
   private static func multiply(
-    _ product: Product, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Float>,
-    _ b: UnsafePointer<Float>, transposed: Bool, _ c: UnsafeMutablePointer<Float>
+    _ product: Product, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float, _ a: Stored, _ b: Stored,
+    _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ strideC: Int
   ) {
-    let strideB = transposed ? k : n
+    // 101: row-major. 111: as it is. 112: transposed.
+    let (left, right) = unsafe (a.isTransposed ? 112 : 111, b.isTransposed ? 112 : 111)
     switch unsafe product {
     case .cblas(let function):
-      // 101: row-major. 111: as it is. 112: transposed.
       unsafe function(
-        101, 111, transposed ? 112 : 111, Int32(m), Int32(n), Int32(k), 1, a, Int32(k), b,
-        Int32(strideB), 0, c, Int32(n))
+        101, Int32(left), Int32(right), Int32(m), Int32(n), Int32(k), alpha, a.base,
+        Int32(a.stride), b.base, Int32(b.stride), beta, c, Int32(strideC))
+    case .cblas64(let function):
+      unsafe function(
+        101, left, right, m, n, k, alpha, a.base, a.stride, b.base, b.stride, beta, c, strideC)
     case .oneDNN(let function):
       let n8 = CChar(UInt8(ascii: "N"))
       let t8 = CChar(UInt8(ascii: "T"))
-      _ = unsafe function(n8, transposed ? t8 : n8, m, n, k, 1, a, k, b, strideB, 0, c, n)
+      _ = unsafe function(
+        a.isTransposed ? t8 : n8, b.isTransposed ? t8 : n8, m, n, k, alpha, a.base, a.stride,
+        b.base, b.stride, beta, c, strideC)
     }
   }
 }

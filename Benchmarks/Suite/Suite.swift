@@ -198,7 +198,10 @@ private func measure(
     measurements.contains { $0.rawValue == group.rawValue }
   }
   if !groups.isEmpty { results.rows += try benchmarkKernels(groups, settings, output) }
-  if measurements.contains(.matmul) { results.rows += try benchmarkMatmul(settings, output) }
+  if measurements.contains(.matmul) {
+    results.rows += try benchmarkMatmul(settings, output)
+    results.rows += try benchmarkGeneralMatmul(settings, output)
+  }
   if measurements.contains(.rivals) { results.rows += try benchmarkRivals(settings, output) }
   if measurements.contains(.attention) { results.rows += try benchmarkAttention(settings, output) }
   if measurements.contains(.fusion) { results.rows += try benchmarkFusion(settings, output) }

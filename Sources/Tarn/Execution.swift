@@ -42,6 +42,13 @@ public struct Execution: Sendable {
     kernels = self.instructionSet.kernels
   }
 
+  /// The same kernels on so many threads, from 1 to ``ThreadPool/limit``.
+  package init(_ other: Execution, threads: Int) {
+    instructionSet = other.instructionSet
+    kernels = other.kernels
+    self.threads = threads
+  }
+
   private static func checkedThreads(
     _ value: Int?, _ found: String, _ source: String
   ) throws(TarnError) -> Int {

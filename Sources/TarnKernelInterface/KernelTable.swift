@@ -21,6 +21,8 @@ public struct KernelTable: Sendable {
   public var fourier: FourierKernels
   /// Softmax attention.
   public var attention: AttentionKernels
+  /// What BLAS calls level 1: inner products, sums and maxima of vectors.
+  public var vectors: VectorKernels
   /// Copies: gather, conversion and transposition.
   public var memory: MemoryKernels
   /// Measurements of the machine.
@@ -30,7 +32,8 @@ public struct KernelTable: Sendable {
   public init(
     hasFusedMultiplyAdd: Bool, matmul: MatmulKernels, rows: RowKernels, pooling: PoolingKernels,
     windows: WindowKernels, topK: TopKKernels, fourier: FourierKernels,
-    attention: AttentionKernels, memory: MemoryKernels, machine: MachineKernels
+    attention: AttentionKernels, vectors: VectorKernels, memory: MemoryKernels,
+    machine: MachineKernels
   ) {
     self.hasFusedMultiplyAdd = hasFusedMultiplyAdd
     self.matmul = matmul
@@ -40,6 +43,7 @@ public struct KernelTable: Sendable {
     self.topK = topK
     self.fourier = fourier
     self.attention = attention
+    self.vectors = vectors
     self.memory = memory
     self.machine = machine
   }

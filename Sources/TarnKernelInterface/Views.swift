@@ -96,3 +96,114 @@ public struct MutableMatrixView: @unchecked Sendable {
     MatrixView(UnsafePointer(base), rows: rows, columns: columns, rowStride: rowStride)
   }
 }
+
+/// A matrix with any strides that is only read: element [i, j] is at `i·rowStride + j·columnStride`.
+///
+/// ## Safety
+/// Each element must be readable while the view is used. The layer that made the view has checked it.
+public struct StridedView: @unchecked Sendable {
+  /// Element [0, 0]; any alignment.
+  public var base: UnsafePointer<Float>
+  /// Number of rows.
+  public var rows: Int
+  /// Number of columns.
+  public var columns: Int
+  /// Distance between rows in elements; may be negative or 0.
+  public var rowStride: Int
+  /// Distance between columns in elements; may be negative or 0.
+  public var columnStride: Int
+
+  /// A view of memory that the caller owns; nothing is copied or checked.
+  @inlinable @inline(__always)
+  public init(
+    _ base: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int, columnStride: Int
+  ) {
+    self.base = base
+    self.rows = rows
+    self.columns = columns
+    self.rowStride = rowStride
+    self.columnStride = columnStride
+  }
+
+  /// The same elements with rows for columns.
+  @inlinable @inline(__always)
+  public var transposed: StridedView {
+    StridedView(
+      base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
+  }
+
+  /// Some rows and columns, without a copy; not checked.
+  @inlinable @inline(__always)
+  public subscript(rows: Range<Int>, columns: Range<Int>) -> StridedView {
+    StridedView(
+      base + (rows.lowerBound &* rowStride &+ columns.lowerBound &* columnStride),
+      rows: rows.upperBound &- rows.lowerBound, columns: columns.upperBound &- columns.lowerBound,
+      rowStride: rowStride, columnStride: columnStride)
+  }
+
+  /// The same elements, whose column stride is 1; not checked.
+  @inlinable @inline(__always)
+  public var rowMajor: MatrixView {
+    MatrixView(base, rows: rows, columns: columns, rowStride: rowStride)
+  }
+}
+
+/// A matrix with any strides that is written.
+///
+/// ## Safety
+/// As ``StridedView``, writable, and no two elements at one place.
+public struct MutableStridedView: @unchecked Sendable {
+  /// Element [0, 0]; any alignment.
+  public var base: UnsafeMutablePointer<Float>
+  /// Number of rows.
+  public var rows: Int
+  /// Number of columns.
+  public var columns: Int
+  /// Distance between rows in elements; may be negative.
+  public var rowStride: Int
+  /// Distance between columns in elements; may be negative.
+  public var columnStride: Int
+
+  /// A view of memory that the caller owns; nothing is copied or checked.
+  @inlinable @inline(__always)
+  public init(
+    _ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, rowStride: Int,
+    columnStride: Int
+  ) {
+    self.base = base
+    self.rows = rows
+    self.columns = columns
+    self.rowStride = rowStride
+    self.columnStride = columnStride
+  }
+
+  /// The same elements with rows for columns.
+  @inlinable @inline(__always)
+  public var transposed: MutableStridedView {
+    MutableStridedView(
+      base, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride)
+  }
+
+  /// Some rows and columns, without a copy; not checked.
+  @inlinable @inline(__always)
+  public subscript(rows: Range<Int>, columns: Range<Int>) -> MutableStridedView {
+    MutableStridedView(
+      base + (rows.lowerBound &* rowStride &+ columns.lowerBound &* columnStride),
+      rows: rows.upperBound &- rows.lowerBound, columns: columns.upperBound &- columns.lowerBound,
+      rowStride: rowStride, columnStride: columnStride)
+  }
+
+  /// The same elements, whose column stride is 1; not checked.
+  @inlinable @inline(__always)
+  public var rowMajor: MutableMatrixView {
+    MutableMatrixView(base, rows: rows, columns: columns, rowStride: rowStride)
+  }
+
+  /// The same elements, only read.
+  @inlinable @inline(__always)
+  public var readOnly: StridedView {
+    StridedView(
+      UnsafePointer(base), rows: rows, columns: columns, rowStride: rowStride,
+      columnStride: columnStride)
+  }
+}

@@ -14,6 +14,6 @@ public func kernelTable() -> KernelTable {
   return KernelTable(
     hasFusedMultiplyAdd: fused, matmul: matmulKernels(), rows: rowKernels(),
     pooling: poolingKernels(), windows: windowKernels(), topK: topKKernels(),
-    fourier: fourierKernels(), attention: attentionKernels(), memory: memoryKernels(),
-    machine: machineKernels())
+    fourier: fourierKernels(), attention: attentionKernels(), vectors: vectorKernels(),
+    memory: memoryKernels(), machine: machineKernels())
 }

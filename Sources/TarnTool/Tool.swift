@@ -17,7 +17,7 @@ import Tarn
     Classify.command, Embed.command, FillMask.command, AnswerQuestion.command, Summarize.command,
     Tokenize.command, RunTensors.command,
     Inspect.command, Convert.command,
-    Bench.command, CPU.command,
+    Bench.command, Verify.command, CPU.command,
   ]
 
   private static let help = """

@@ -3,6 +3,7 @@
 import Foundation
 import Tarn
 import TarnKernelInterface
+import TarnTestSupport
 import Testing
 
 extension Tag {
@@ -23,7 +24,7 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
     let bound = ErrorBound.of(function)
     var failures: [String] = []
     for i in x.indices {
-      let exact = exactValue(function, Double(x[i]))
+      let exact = elementwiseOracle(function, Double(x[i]))
       if !bound.holds(x[i], y[i], exact, isFused: set.hasFusedMultiplyAdd) {
         failures.append("\(x[i]): \(y[i]), expected \(exact), \(ulps(y[i], from: exact)) ulp")
       }
@@ -118,7 +119,7 @@ private let isExhaustive = ProcessInfo.processInfo.environment["TARN_TEST_EXHAUS
     for start in stride(from: 0, to: 1 << 32, by: block) {
       for i in 0..<block {
         x[i] = Float(bitPattern: UInt32(start + i))
-        exact[i] = exactValue(function, Double(x[i]))
+        exact[i] = elementwiseOracle(function, Double(x[i]))
       }
       for (s, set) in sets.enumerated() {
         let y = evaluate(function, x, on: set)

@@ -2,6 +2,7 @@
 
 import Tarn
 import TarnKernelInterface
+import TarnTestSupport
 import Testing
 
 /// The kernel of `set` on a copy.

@@ -13,6 +13,8 @@ public struct MatmulKernels: Sendable {
   public var tileRows: Int
   /// Columns of that tile: 16 or 48.
   public var tileColumns: Int
+  /// The most rows that are multiplied with a panel of B before the next panel.
+  public var blockRows: Int
   /// Packs some panels of B `[depth × columns]`; the target is `PackedView.elementCount` elements.
   ///
   /// Parameters: B, the panels, the packed form.
@@ -21,6 +23,10 @@ public struct MatmulKernels: Sendable {
   ///
   /// Parameters: B, the panels, the packed form.
   public var packTransposed: @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void
+  /// Packs some panels of B with any strides.
+  ///
+  /// Parameters: B `[depth × columns]`, the panels, the packed form.
+  public var packStrided: @Sendable (StridedView, Range<Int>, MutablePointer) -> Void
   /// Rounds packed strips to ``WeightFormat/int8``.
   ///
   /// Parameters: the strips, their depth and columns, `PackedView.elementCount` bytes, a scale for
@@ -45,13 +51,20 @@ public struct MatmulKernels: Sendable {
       _ a: MatrixView, _ b: MatrixView, _ panels: Range<Int>, _ epilogue: EpilogueView,
       _ c: MutableMatrixView, _ workspace: MutablePointer
     ) -> Void
+  /// `C = alpha·S + beta·C`; S may be C if beta is 0.
+  ///
+  /// Without S it counts as 0 and is not multiplied; with beta 0, C is not read.
+  public var combine:
+    @Sendable (_ s: MatrixView?, _ alpha: Float, _ beta: Float, _ c: MutableStridedView) -> Void
 
   /// A table of these members; see the properties.
   public init(
     tileRows: Int,
     tileColumns: Int,
+    blockRows: Int,
     pack: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
     packTransposed: @escaping @Sendable (MatrixView, Range<Int>, MutablePointer) -> Void,
+    packStrided: @escaping @Sendable (StridedView, Range<Int>, MutablePointer) -> Void,
     quantize:
       @escaping @Sendable (Pointer, Int, Int, UnsafeMutableRawPointer, MutablePointer) -> Void,
     multiply:
@@ -61,14 +74,18 @@ public struct MatmulKernels: Sendable {
     multiplyUnpacked:
       @escaping @Sendable (
         MatrixView, MatrixView, Range<Int>, EpilogueView, MutableMatrixView, MutablePointer
-      ) -> Void
+      ) -> Void,
+    combine: @escaping @Sendable (MatrixView?, Float, Float, MutableStridedView) -> Void
   ) {
     self.tileRows = tileRows
     self.tileColumns = tileColumns
+    self.blockRows = blockRows
     self.pack = pack
     self.packTransposed = packTransposed
+    self.packStrided = packStrided
     self.quantize = quantize
     self.multiply = multiply
     self.multiplyUnpacked = multiplyUnpacked
+    self.combine = combine
   }
 }

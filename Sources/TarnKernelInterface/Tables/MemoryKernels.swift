@@ -39,6 +39,8 @@ public struct MemoryKernels: Sendable {
   /// `y[j, i] = x[i, j]` for the rows `rows` of `y`.
   public var transpose:
     @Sendable (_ x: MatrixView, _ rows: Range<Int>, _ y: MutableMatrixView) -> Void
+  /// `y = x`, for an x with any strides.
+  public var copyStrided: @Sendable (_ x: StridedView, _ y: MutableMatrixView) -> Void
 
   /// A table of these members; see the properties.
   public init(
@@ -49,7 +51,8 @@ public struct MemoryKernels: Sendable {
     widenFloat16: @escaping @Sendable (UnsafeRawPointer, MutablePointer, Int) -> Void,
     narrowBFloat16: @escaping @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void,
     narrowFloat16: @escaping @Sendable (Pointer, UnsafeMutableRawPointer, Int) -> Void,
-    transpose: @escaping @Sendable (MatrixView, Range<Int>, MutableMatrixView) -> Void
+    transpose: @escaping @Sendable (MatrixView, Range<Int>, MutableMatrixView) -> Void,
+    copyStrided: @escaping @Sendable (StridedView, MutableMatrixView) -> Void
   ) {
     self.gather = gather
     self.gatherColumns = gatherColumns
@@ -58,5 +61,6 @@ public struct MemoryKernels: Sendable {
     self.narrowBFloat16 = narrowBFloat16
     self.narrowFloat16 = narrowFloat16
     self.transpose = transpose
+    self.copyStrided = copyStrided
   }
 }

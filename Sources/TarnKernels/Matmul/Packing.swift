@@ -61,6 +61,30 @@ func packTransposed(_ b: MatrixView, panels: Range<Int>, _ packed: UnsafeMutable
   }
 }
 
+/// Packs `b` (`depth × columns`, any strides).
+///
+/// Where neither stride is 1, elements go one by one. Parameters, cost and safety as
+/// ``pack(_:panels:_:)``.
+func packStrided(_ b: StridedView, panels: Range<Int>, _ packed: UnsafeMutablePointer<Float>) {
+  if b.columnStride == 1 {
+    pack(b.rowMajor, panels: panels, packed)
+  } else if b.rowStride == 1 {
+    packTransposed(b.transposed.rowMajor, panels: panels, packed)
+  } else {
+    let end = min(b.columns, panels.upperBound &* PackedView.panelWidth)
+    var first = panels.lowerBound &* PackedView.panelWidth
+    while first < end {
+      let filled = min(16, b.columns &- first)
+      var target = packed + first &* b.rows
+      for k in 0..<b.rows {
+        elements(b[k..<k &+ 1, first..<first &+ filled], from: 0, count: filled).store(target)
+        target += 16
+      }
+      first &+= 16
+    }
+  }
+}
+
 /// Rounds packed strips to whole numbers of eight bits, each column by its own scale.
 ///
 ///     s[j] = max_k |b[k, j]| / 127

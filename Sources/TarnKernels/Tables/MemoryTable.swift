@@ -10,6 +10,7 @@ func memoryKernels() -> MemoryKernels {
     widenFloat16: { widen(Float16Element.self, $0, $1, $2) },
     narrowBFloat16: { narrowBFloat16($0, $1, $2) },
     narrowFloat16: { narrowFloat16($0, $1, $2) },
-    transpose: { transpose($0, rows: $1, into: $2) }
+    transpose: { transpose($0, rows: $1, into: $2) },
+    copyStrided: { copy($0, into: $1) }
   )
 }

@@ -46,7 +46,8 @@ public struct KernelCheck: Sendable, CustomStringConvertible {
 
   /// All checks, in the order of the kernels.
   public static let all: [KernelCheck] =
-    matmulChecks + weightFormatChecks + rowChecks + poolingChecks + aggregationChecks + windowChecks
+    matmulChecks + generalMatmulChecks + weightFormatChecks + rowChecks + poolingChecks
+    + aggregationChecks + windowChecks
     + topKChecks
     + fourierChecks + attentionChecks
     + rowFormChecks + rowGradientChecks + copyChecks

@@ -10,18 +10,21 @@ public struct BatteryResult: Sendable {
   /// All elements that it wrote.
   public var elements: [Float]
 
-  /// FNV-1a over the bits, least significant byte first.
-  public var hash: UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for element in elements {
-      var bits = element.bitPattern
-      for _ in 0..<4 {
-        hash = (hash ^ UInt64(bits & 0xFF)) &* 0x100_0000_01B3
-        bits >>= 8
-      }
+  /// ``bitHash(_:)`` of the elements.
+  public var hash: UInt64 { bitHash(elements) }
+}
+
+/// FNV-1a over the bits, least significant byte first.
+public func bitHash(_ elements: [Float]) -> UInt64 {
+  var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+  for element in elements {
+    var bits = element.bitPattern
+    for _ in 0..<4 {
+      hash = (hash ^ UInt64(bits & 0xFF)) &* 0x100_0000_01B3
+      bits >>= 8
     }
-    return hash
   }
+  return hash
 }
 
 /// Runs every operator on fixed inputs that are large enough to be divided among threads.
@@ -60,6 +63,8 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
     try matmul(matrix(count, 800), deep, into: &c, on: execution)
     note("matmul \(count) rows", c)
   }
+
+  try noteGeneralProducts(on: execution, note)
 
   let gain = try matrix(1, d)
   let shift = try matrix(1, d)
@@ -133,4 +138,49 @@ public func operatorBattery(on execution: Execution) throws -> [BatteryResult] {
   return try results + windowBattery(on: execution) + topKBattery(on: execution)
     + fourierBattery(on: execution) + rowBattery(on: execution)
     + attentionBattery(on: execution)
+}
+
+/// Products with factors and strides, large enough for threads, and sums of vectors.
+private func noteGeneralProducts(
+  on execution: Execution, _ note: (String, Matrix) -> Void
+) throws {
+  var random = SplitMix64(seed: 909)
+  for (m, k, n, byColumns) in [(300, 500, 130, true), (7, 500, 130, false), (400, 90, 1, true)] {
+    let a = random.floats(m * k)
+    let b = random.floats(k * n)
+    var c = random.floats(m * n)
+    try a.withUnsafeBufferPointer { a throws(TarnError) in
+      try b.withUnsafeBufferPointer { b throws(TarnError) in
+        try c.withUnsafeMutableBufferPointer { c throws(TarnError) in
+          try matmul(
+            StridedMatrix(
+              a, rows: m, columns: k, rowStride: byColumns ? 1 : k,
+              columnStride: byColumns ? m : 1),
+            StridedMatrix(b, rows: k, columns: n, rowStride: n), alpha: 0.7, beta: -1.3,
+            into: StridedMutableMatrix(
+              c, rows: m, columns: n, rowStride: byColumns ? 1 : n,
+              columnStride: byColumns ? m : 1),
+            on: execution)
+        }
+      }
+    }
+    note("general matmul \(m)×\(k)×\(n)", try Matrix(rows: m, columns: n, c))
+  }
+  let x = random.floats(5000)
+  let y = random.floats(5000)
+  let sums = x.withUnsafeBufferPointer { x in
+    y.withUnsafeBufferPointer { y -> [Float] in
+      guard let x = x.baseAddress, let y = y.baseAddress else { return [] }
+      let (a, b) = (
+        StridedVector(x, count: 5000, stride: 1), StridedVector(y, count: 5000, stride: 1)
+      )
+      return [
+        a.innerProduct(b, on: execution),
+        StridedVector(x, count: 2500, stride: 2).innerProduct(
+          StridedVector(y, count: 2500, stride: 1), on: execution),
+        a.sumOfMagnitudes(on: execution), a.norm(on: execution),
+      ]
+    }
+  }
+  note("vector sums", try Matrix(rows: 1, columns: sums.count, sums))
 }

@@ -1,29 +1,18 @@
-// What the elementary functions are compared with: Double, the bounds of the documentation, and the
-// arguments at which things break.
+// What the elementary functions are compared with: the bounds of the documentation, and the arguments at
+// which things break. Values: `elementwiseOracle`.
 
-import Foundation
-import TarnKernelInterface
+public import TarnKernelInterface
 
-/// The value in Double, whose own error is far below a thousandth of a Float's ulp.
-func exactValue(_ function: ElementwiseFunction, _ x: Double) -> Double {
-  switch function {
-  case .exp: return Foundation.exp(x)
-  case .tanh: return Foundation.tanh(x)
-  case .erf: return Foundation.erf(x)
-  case .gelu:
-    // ½·erfc keeps the lower tail, where 1 + erf cancels.
-    return x == -.infinity ? 0 : 0.5 * x * Foundation.erfc(-x * 0.5.squareRoot())
-  case .geluTanh:
-    let u = (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
-    return x == -.infinity ? 0 : x / (1 + Foundation.exp(-2 * u))
-  case .relu: return x < 0 ? 0 : x
-  case .sigmoid: return 1 / (1 + Foundation.exp(-x))
-  case .silu: return x == -.infinity ? 0 : x / (1 + Foundation.exp(-x))
-  }
-}
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
 
 /// `|y − exact|` in units of the last place of the float nearest to `exact`.
-func ulps(_ y: Float, from exact: Double) -> Double {
+public func ulps(_ y: Float, from exact: Double) -> Double {
   let nearest = Float(exact)
   if !y.isFinite || !nearest.isFinite {
     return y == nearest || (y.isNaN && nearest.isNaN) ? 0 : .infinity
@@ -34,17 +23,17 @@ func ulps(_ y: Float, from exact: Double) -> Double {
 }
 
 /// The documented bounds of one function: ulp on intervals, an absolute error below the lowest one.
-struct ErrorBound {
+public struct ErrorBound: Sendable {
   /// From each `start` up to the start of the interval before, or ∞; descending.
-  var intervals: [(start: Float, fused: Double, separate: Double)]
+  public var intervals: [(start: Float, fused: Double, separate: Double)]
   /// Below the last interval.
-  var absolute: Double = 0
+  public var absolute: Double = 0
 
   /// Largest absolute error, in units of max(1, |x|).
-  var greatest = Double.infinity
+  public var greatest = Double.infinity
 
   /// Whether `y` is as near to `exact` as promised for the argument `x`.
-  func holds(_ x: Float, _ y: Float, _ exact: Double, isFused: Bool) -> Bool {
+  public func holds(_ x: Float, _ y: Float, _ exact: Double, isFused: Bool) -> Bool {
     if x.isNaN { return y.isNaN }
     if x.isFinite && abs(Double(y) - exact) > greatest * Double(max(1, abs(x))) { return false }
     for interval in intervals where x >= interval.start {
@@ -54,7 +43,7 @@ struct ErrorBound {
   }
 
   /// The bounds that ``ElementwiseFunction`` states.
-  static func of(_ function: ElementwiseFunction) -> ErrorBound {
+  public static func of(_ function: ElementwiseFunction) -> ErrorBound {
     switch function {
     case .exp: ErrorBound(intervals: [(-.infinity, 1.02, 0.99)])
     case .tanh: ErrorBound(intervals: [(-.infinity, 1.46, 1.61)])
@@ -75,7 +64,7 @@ struct ErrorBound {
 
 /// Arguments from every binade of both signs, and the neighbourhood of every point where a function
 /// changes its formula, clamps, overflows or underflows.
-func elementaryArguments(seed: UInt64) -> [Float] {
+public func elementaryArguments(seed: UInt64) -> [Float] {
   var state = seed
   func random() -> UInt32 {
     // SplitMix64.
@@ -115,7 +104,7 @@ func elementaryArguments(seed: UInt64) -> [Float] {
   }
   // The arguments at which the rounding of x·log₂ e changes, where the reduced argument is largest.
   for n in -150...150 {
-    let x = Float((Double(n) + 0.5) * Foundation.log(2))
+    let x = Float((Double(n) + 0.5) * log(2))
     arguments += [x.nextDown, x, x.nextUp, x / 2]
   }
   return arguments + [0, -0.0, .infinity, -.infinity]
