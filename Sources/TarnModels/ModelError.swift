@@ -20,6 +20,10 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case unsupportedTokenizer(directory: String, found: String, expected: String)
   /// The checkpoint has no weights for the head that was asked for.
   case missingHead(directory: String, head: String, tensor: String)
+  /// A dictionary that has not one symbol for each row of the embeddings.
+  case dictionarySize(file: String, found: Int, expected: Int)
+  /// A search that has found nothing, as no score is a number.
+  case noHypothesis(sequence: Int)
   /// A text without tokens.
   case emptyText
   /// A text in which no mask, such as `[MASK]`, is to be filled.
@@ -58,6 +62,10 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
       "\(directory): found \(found), which is not supported, expected \(expected)"
     case .missingHead(let directory, let head, let tensor):
       "\(directory): no \(head) head, the weights have no tensor \"\(tensor)\""
+    case .dictionarySize(let file, let found, let expected):
+      "\(file): found \(found) symbols, expected \(expected), the rows of the embeddings"
+    case .noHypothesis(let sequence):
+      "input \(sequence): no continuation has a score that is a number, expected finite logits"
     case .emptyText: "text: found no tokens, expected at least one"
     case .noMask(let token): "text: found no \(token), expected at least one"
     case .emptyInput(let sequence):

@@ -42,6 +42,23 @@ func readFile(_ path: String, limit: Int) throws(TextError) -> [UInt8]? {
   return nil
 }
 
+/// The names in a directory in the order of their bytes; none if it cannot be read.
+func fileNames(in directory: String) -> [String] {
+  // SAFETY: `directory` is passed as a NUL-terminated copy that lives during the call.
+  guard !directory.utf8.contains(0), let stream = unsafe opendir(directory) else { return [] }
+  // SAFETY: the stream is open until here.
+  defer { _ = unsafe closedir(stream) }
+  var names: [String] = []
+  // SAFETY: an entry lives until the next call for this stream; its name ends with NUL.
+  while let entry = unsafe readdir(stream) {
+    let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      unsafe Array(bytes.prefix { $0 != 0 })
+    }
+    names.append(String(decoding: name, as: UTF8.self))
+  }
+  return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+}
+
 private func systemMessage(_ code: Int32) -> String {
   // SAFETY: strerror gives a NUL-terminated string, which is copied at once.
   unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"

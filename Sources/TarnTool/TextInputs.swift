@@ -126,8 +126,8 @@ struct TextSource: ~Copyable {
 }
 
 extension Arguments {
-  /// At most so many texts, or so many bytes and the text that goes beyond, are in memory.
-  private static let batch = (texts: 256, bytes: 1 << 18)
+  /// At most so many bytes, and the text that goes beyond, are in memory.
+  private static let batchBytes = 1 << 18
 
   /// Gives `body` all texts in order, as many at a time as are there already, and prints its results.
   ///
@@ -137,11 +137,12 @@ extension Arguments {
   ///
   /// - Parameters:
   ///   - stopsAtBadLine: whether a bad line ends the command too.
+  ///   - atOnce: most texts that `body` is given.
   ///   - body: what comes of each text, or why nothing does.
   /// - Returns: Whether all lines were good.
   /// - Throws: ``ToolError`` for a file that cannot be read or whose text has no result.
   func forEachText(
-    stopsAtBadLine: Bool = false,
+    stopsAtBadLine: Bool = false, atOnce: Int = 256,
     _ body: ([TextInput]) throws(ToolError) -> [Result<TextResult, ToolError>]
   ) throws(ToolError) -> Bool {
     var source = TextSource(self)
@@ -155,7 +156,7 @@ extension Arguments {
       var bytes = 0
       var stop: ToolError?
       do throws(ToolError) {
-        while items.count < Self.batch.texts, bytes < Self.batch.bytes,
+        while items.count < atOnce, bytes < Self.batchBytes,
           items.isEmpty || !source.mayWait
         {
           guard let item = try source.next() else {

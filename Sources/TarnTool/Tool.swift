@@ -14,8 +14,8 @@ import Tarn
   private static let version = "0.1.0"
 
   private static let commands = [
-    Classify.command, Embed.command, FillMask.command, AnswerQuestion.command, Tokenize.command,
-    RunTensors.command,
+    Classify.command, Embed.command, FillMask.command, AnswerQuestion.command, Summarize.command,
+    Tokenize.command, RunTensors.command,
     Inspect.command, Convert.command,
     Bench.command, Verify.command, CPU.command,
   ]

@@ -29,17 +29,23 @@ struct LinearTimeTests {
           (count, { try tokenizer.encodeDocument(utf8: $0).encoding.count }),
           (count / 4, { try unlimited.encode(utf8: $0).count }),
         ] as [(Int, ([UInt8]) throws -> Int)] {
-          let short = [UInt8](String(repeating: unit, count: count).utf8)
-          let long = short + short
-          // Another process takes its part of caches and memory: the fastest of all calls counts,
-          // and after a bad ratio the next measurement waits a little.
-          var times = (Double.infinity, Double.infinity)
-          for attempt in 0..<30 where attempt == 0 || times.1 > 2.3 * times.0 {
-            if attempt > 2 { usleep(300_000) }
-            times.0 = min(times.0, try fastest { _ = try run(short) })
-            times.1 = min(times.1, try fastest { _ = try run(long) })
+          try expectLinearTime(unit, count: count, run)
+        }
+      }
+    }
+  }
+
+  /// Likewise the pieces of SentencePiece: both kinds of models, and both ways of merging.
+  @Test func twiceTheTextTakesAboutTwiceTheTimeForPieces() async {
+    await #expect(processExitsWith: .success) {
+      keepFreedMemory()
+      let fixture = try SentencePieceFixture()
+      for name in ["unigram-folded", "bpe-folded", "bpe-unused"] {
+        let tokenizer = try fixture.model(name)
+        for unit in LinearTimeTests.characters {
+          try expectLinearTime(unit, count: 60_000 / unit.unicodeScalars.count) {
+            try tokenizer.encode(utf8: $0).count
           }
-          #expect(times.1 <= 2.3 * times.0, "\(escaped(unit)): \(times.1 / times.0)")
         }
       }
     }
@@ -47,6 +53,7 @@ struct LinearTimeTests {
 
   @Test func aMillionEqualCharactersNeedLittleStack() throws {
     let tokenizer = try uncasedTokenizer()
+    let models = try SentencePieceFixture().models.map(\.tokenizer)
     let failures = Mutex<[String]>([])
     let finished = DispatchSemaphore(value: 0)
     let thread = Thread {
@@ -56,6 +63,7 @@ struct LinearTimeTests {
           try? tokenizer.encode(text, pair: text, maxLength: 512).count,
           try? tokenizer.encode(utf8: Array(text.utf8)).count,
           try? tokenizer.encodeDocument(text, maxLength: 512).encoding.count,
+          try? models[text.utf8.count % models.count].encode(text).count,
         ]
         if lengths.contains(nil) { failures.withLock { $0.append(escaped(unit)) } }
       }
@@ -69,10 +77,15 @@ struct LinearTimeTests {
 
   @Test func everyScalarAloneIsEncoded() throws {
     let tokenizers = try Profile.all().values.map(\.tokenizer)
+    let models = try SentencePieceFixture().models.map(\.tokenizer)
     var count = 0
     for value in 0...UInt32(0x10FFFF) {
       guard let scalar = Unicode.Scalar(value) else { continue }
       let text = String(scalar)
+      let pieces = try models[count % models.count].encode(text)
+      if !pieces.offsets.allSatisfy({ $0 == 0..<1 || $0.isEmpty }) {
+        Issue.record("U+\(String(value, radix: 16)): \(pieces)")
+      }
       let encoding = try tokenizers[count % tokenizers.count].encode(text)
       if !encoding.offsets.allSatisfy({ $0 == 0..<1 || $0.isEmpty }) {
         Issue.record("U+\(String(value, radix: 16))")
@@ -81,6 +94,23 @@ struct LinearTimeTests {
     }
     #expect(count == 0x110000 - 0x800)
   }
+}
+
+/// Twice the text takes at most 2.3 times the time.
+private func expectLinearTime(
+  _ unit: String, count: Int, _ run: ([UInt8]) throws -> Int
+) rethrows {
+  let short = [UInt8](String(repeating: unit, count: count).utf8)
+  let long = short + short
+  // Another process takes its part of caches and memory: the fastest of all calls counts, and after
+  // a bad ratio the next measurement waits a little.
+  var times = (Double.infinity, Double.infinity)
+  for attempt in 0..<30 where attempt == 0 || times.1 > 2.3 * times.0 {
+    if attempt > 2 { usleep(300_000) }
+    times.0 = min(times.0, try fastest { _ = try run(short) })
+    times.1 = min(times.1, try fastest { _ = try run(long) })
+  }
+  #expect(times.1 <= 2.3 * times.0, "\(escaped(unit)), \(count): \(times.1 / times.0)")
 }
 
 /// Tells glibc to keep freed memory with the process.

@@ -7,7 +7,7 @@ import Testing
 
 struct UsageTests {
   static let commands = [
-    "classify", "fill-mask", "tokenize", "run", "inspect", "convert", "bench", "cpu",
+    "classify", "fill-mask", "summarize", "tokenize", "run", "inspect", "convert", "bench", "cpu",
   ]
 
   @Test(arguments: [

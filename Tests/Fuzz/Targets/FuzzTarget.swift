@@ -16,6 +16,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case tokenizer
   /// Long texts and their segments; two bytes of options come first.
   case document
+  /// SentencePiece models.
+  case sentencePiece = "sentencepiece"
+  /// Texts for small SentencePiece models; a byte of options comes first.
+  case sentencePieceText = "sentencepiece-text"
 
   /// Reads the bytes and compares what comes of them with what is promised.
   ///
@@ -30,6 +34,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .vocabulary: try checkVocabulary(bytes)
     case .tokenizer: try checkTokenizer(bytes)
     case .document: try checkDocument(bytes)
+    case .sentencePiece: try checkSentencePieceModel(bytes)
+    case .sentencePieceText: try checkSentencePieceText(bytes)
     }
   }
 }

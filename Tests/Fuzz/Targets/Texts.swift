@@ -7,6 +7,7 @@ func checkVocabulary(_ bytes: [UInt8]) throws(BrokenPromise) {
     let lines = bytes.split(separator: 10, omittingEmptySubsequences: false).count
     try checkPieces(of: vocabulary, count: bytes.last == 10 ? lines - 1 : lines)
   }
+  try checkDictionary(bytes)
   let read = { () throws(CheckpointError) in
     try ConfigurationFile(bytes: bytes, named: "tokenizer.json")
   }
@@ -16,6 +17,29 @@ func checkVocabulary(_ bytes: [UInt8]) throws(BrokenPromise) {
   }) {
     try checkPieces(of: vocabulary, count: vocabulary.count)
   }
+}
+
+/// A dictionary of fairseq has an entry for each line, and each symbol is found.
+private func checkDictionary(_ bytes: [UInt8]) throws(BrokenPromise) {
+  let read = { () throws(TextError) in try FairseqDictionary(bytes: bytes) }
+  guard let dictionary = try accepted(read) else { return }
+  let ends = bytes.indices.count { place in
+    bytes[place] == 10 ? place == 0 || bytes[place - 1] != 13 : bytes[place] == 13
+  }
+  let lines = bytes.isEmpty || bytes.last == 10 || bytes.last == 13 ? ends : ends + 1
+  try require(dictionary.count == lines + 4, "\(dictionary.count) symbols of \(lines) lines")
+  for id in 0..<Int32(dictionary.count) {
+    guard let symbol = dictionary.symbol(of: id) else {
+      throw BrokenPromise(description: "no symbol of id \(id)")
+    }
+    guard !symbol.isEmpty else { continue }
+    let found = dictionary.id(of: symbol) ?? -1
+    try require(
+      found >= id && dictionary.symbol(of: found)?.utf8.elementsEqual(symbol.utf8) == true,
+      "\(symbol.debugDescription) of id \(id) has id \(found)")
+  }
+  let ids = dictionary.encode("the \u{2581}fox  </s> x")
+  _ = try expected("a text") { () throws(TextError) in try dictionary.decode(ids) }
 }
 
 /// Each id has a piece, and each piece an id that gives it back.
