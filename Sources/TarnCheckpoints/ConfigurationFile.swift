@@ -97,6 +97,23 @@ public struct ConfigurationFile: Sendable {
     return try ConfigurationFile(value, named: "\(name), \(key)")
   }
 
+  /// The objects of an array at a key, each as a file of its own; none if the key is missing.
+  ///
+  /// - Parameter key: the key.
+  /// - Returns: the objects; messages call them by the file, the key and their number.
+  /// - Throws: ``CheckpointError/wrongValue(file:key:found:expected:)`` for what is no array,
+  ///   ``CheckpointError/notAnObject(file:found:)`` for an element that is no object.
+  public func sections(_ key: String) throws(CheckpointError) -> [ConfigurationFile] {
+    let values = try value(key, default: [], expected: "an array of objects") { value in
+      value.fewElements { $0 }
+    }
+    var sections: [ConfigurationFile] = []
+    for (i, value) in values.enumerated() {
+      sections.append(try ConfigurationFile(value, named: "\(name), \(key), \(i)"))
+    }
+    return sections
+  }
+
   /// Whether the key is there with a value other than `null`.
   public func has(_ key: String) -> Bool {
     self[key].map { $0.kind != .null } ?? false

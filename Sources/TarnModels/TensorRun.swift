@@ -536,7 +536,8 @@ extension LongRangeArenaModel {
 extension PyramidionModel {
   /// `embedding`, `layerI` after each layer, where it pools `.before_pooling`, `.scores` and
   /// `.pooled_scores` too, `encoder_out`, `encoder_padding_mask`; with `prev_output_tokens`
-  /// `decoder_embedding`, `decoder_layerI`, `decoder_features` and `logits`.
+  /// `decoder_embedding`, `decoder_layerI`, `decoder_features` and `logits`; what the searches of
+  /// `generation` in `config.json` find.
   ///
   /// Longer sources are cut, as the published code does.
   func run(_ file: SafetensorsFile) throws(ModelError) -> [NamedTensor] {
@@ -562,7 +563,11 @@ extension PyramidionModel {
       NamedTensor(
         name: "encoder_padding_mask", shape: [batch, memory.rows.rows / max(1, batch)],
         values: memory.keep?.map { $0 ? 0 : 1 } ?? Array(repeating: 0, count: memory.rows.rows)))
-    guard hasDecoder, file[TensorName("prev_output_tokens")] != nil else { return results }
+    guard hasDecoder else { return results }
+    for search in configuration.searches {
+      results += try run(search, memory, width: sources.first?.count ?? 0)
+    }
+    guard file[TensorName("prev_output_tokens")] != nil else { return results }
     let targets = try PaddedInputs(file, shapeOf: "prev_output_tokens")
     /// Adds the rows of all targets.
     func appendAll(_ name: String, _ x: Matrix) {

@@ -81,6 +81,25 @@ private let directory =
     #expect(logits.rows == 3 && logits.columns == 60)
   }
 
+  @Test func aSummary() throws {
+    let folder = try TemporaryDirectory()
+    for name in ["config.json", "model.safetensors"] {
+      try folder.copy(name, from: fixturePath("pyramidion/full-shared"))
+    }
+    let symbols = (0..<56).map { "\(UnicodeScalar(UInt8(65 + $0))) 1\n" }.joined()
+    _ = try folder.write("dict.txt", Array(symbols.utf8))
+    try FileManager.default.copyItem(
+      atPath: fixturePath("sentencepiece/unigram-bytes.model"), toPath: folder.path + "/spm.model")
+    let (directory, article) = (folder.path, "The committee met on Tuesday.")
+    let summarizer = try Summarizer(directory: directory)
+    var options = SearchOptions()
+    options.beam = 4
+    options.minLength = 16
+    let summary = try summarizer.summarize([article], options: options)[0]
+    print(summary.text, summary.score)
+    #expect(summary.ids.count > 16)
+  }
+
   @Test func anAnswerOfFunnel() throws {
     let folder = try vocabularyModel("funnel/head-question-answering")
     let directory = folder.path

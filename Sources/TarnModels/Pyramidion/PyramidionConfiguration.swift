@@ -79,6 +79,8 @@ public struct PyramidionConfiguration: Sendable, Equatable {
   public var dropsRemainder = false
   /// `padding_chunks`, a key of this library, is `once`: chunks of padding alone are computed once.
   public var skipsPadding = true
+  /// `generation` beside `args`: searches that a run with raw tensors makes.
+  private(set) var searches: [NamedSearch] = []
   /// What the file asks for and the published code, like this one, does not do.
   public private(set) var notes: [String] = []
 
@@ -108,6 +110,7 @@ public struct PyramidionConfiguration: Sendable, Equatable {
         try file.string("chunk_remainder", oneOf: ["reject", "drop"], default: "reject") == "drop"
       c.skipsPadding =
         try file.string("padding_chunks", oneOf: ["once", "all"], default: "once") == "once"
+      for search in try file.sections("generation") { c.searches.append(try NamedSearch(search)) }
       if let problem = c.stageProblem {
         throw args.wrongValue(problem.key, expected: problem.expected)
       }
