@@ -9,7 +9,8 @@ struct PyramidionToolTests {
   static let fixtures = [
     "encoder-blockwise-only", "encoder-full-attention", "encoder-lambda", "encoder-lambda-tied",
     "encoder-long-input", "encoder-post-sinusoidal", "encoder-pre-learned",
-    "quirk-chunk-remainder", "quirk-tied-padding",
+    "full-separate-prenorm", "full-shared", "full-tied-decoder", "quirk-chunk-remainder",
+    "quirk-tied-padding",
   ]
 
   /// A directory with one of the fairseq checkpoints and nothing else.

@@ -80,7 +80,7 @@ public struct PyramidionConfiguration: Sendable, Equatable {
   /// `padding_chunks`, a key of this library, is `once`: chunks of padding alone are computed once.
   public var skipsPadding = true
   /// `generation` beside `args`: searches that a run with raw tensors makes.
-  private(set) var searches: [NamedSearch] = []
+  var searches: [NamedSearch] = []
   /// What the file asks for and the published code, like this one, does not do.
   public private(set) var notes: [String] = []
 
