@@ -24,7 +24,7 @@ struct TarnBenchmarks {
     TarnBenchmarks models --model DIR   a checkpoint in place of them
     TarnBenchmarks pyramidion        Pyramidion, 6 + 6 layers, n = 2048 and 8192: encoder and decoding
                                      step with pooling and without
-    TarnBenchmarks quality           the soft top-k against the true one: mean cosines
+    TarnBenchmarks quality           the soft top-k: mean cosines with the true one; time for 1k to 1M rows
     TarnBenchmarks weights           products with weights in f32, bf16, f16 and int8; loading BERT-base,
                                      or a checkpoint, in each: time and memory
     TarnBenchmarks memory            PoNet-base at n = 1k, 16k, 256k: peak memory and time

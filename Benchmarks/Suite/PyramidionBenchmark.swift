@@ -66,6 +66,51 @@ func benchmarkTopKQuality(_ settings: BenchmarkSettings, _ output: BenchmarkOutp
   }
 }
 
+/// The soft top-k of 512 rows of 512 columns out of more and more, ranking included: time a row, and the
+/// share of the bandwidth with which one core reads memory.
+func benchmarkTopKLength(
+  _ settings: BenchmarkSettings, _ output: BenchmarkOutput
+) throws -> [Row] {
+  let execution = try Execution(instructionSet: settings.modelInstructionSet, threads: 1)
+  let (d, k) = settings.isQuick ? (64, 16) : (512, 512)
+  let lengths = settings.isQuick ? [64, 256] : (0...5).map { 1024 << (2 * $0) }
+  let name = "soft-top-k-length"
+  guard lengths.contains(where: { settings.includes("\(name)/n=\($0)") }) else { return [] }
+  output.line("soft top-k of \(k) rows of \(d) columns over the number of rows, one thread")
+  output.line(Row.heading)
+  let probe = try BandwidthProbe(execution, bytes: settings.isQuick ? 1 << 20 : 1 << 28)
+  var rows: [Row] = []
+  for n in lengths {
+    output.progress("\(name)/n=\(n)")
+    let x = try randomMatrix(n, d, seed: 24)
+    let scores = try Matrix(
+      rows: n, columns: 1, randomMatrix(1, n, seed: 25).elements.map { $0 * 0.5 + 0.5 })
+    let sequence = try Ragged(lengths: [n])
+    var y = try Matrix(rows: k, columns: d)
+    let bytes = 4 * n * d
+    let calls = max(1, (1 << 24) / bytes)
+    let probed = min(bytes, 1 << 28)
+    var (timing, reading) = (Timing(), Timing())
+    for _ in 0..<(settings.isQuick ? 1 : 5) {
+      try timing.add(calls) {
+        let plan = try SoftTopKPlan(scores: scores, over: sequence, count: k, on: execution)
+        try softTopK(x, plan, into: &y, on: execution)
+      }
+      reading.add(calls) { probe.read(probed) }
+    }
+    var row = Row(
+      variant: name, shape: "n=\(n)", group: .quality, operation: name,
+      instructionSet: execution.instructionSet, timing: timing, length: n)
+    row.bytes = Double(bytes)
+    row.elements = Double(n * d)
+    row.bound = "read"
+    row.share = reading.median * Double(bytes) / Double(probed) / timing.median
+    output.line(row.line)
+    rows.append(row)
+  }
+  return rows
+}
+
 /// How the encoder shortens a document.
 private enum PyramidionForm: CaseIterable {
   case pooled, blockwise

@@ -20,7 +20,7 @@ package enum Measurement: String, CaseIterable, Sendable {
   case models
   /// Pyramidion with pooling and without: encoder and decoding step.
   case pyramidion
-  /// The soft top-k against the true one: cosines, nothing is timed.
+  /// The soft top-k: cosines with the true one, time for more and more rows.
   case quality
   /// PoNet-base: peak memory over the length.
   case memory
@@ -209,7 +209,10 @@ private func measure(
   if measurements.contains(.pyramidion) {
     results.rows += try benchmarkPyramidion(settings, output)
   }
-  if measurements.contains(.quality) { try benchmarkTopKQuality(settings, output) }
+  if measurements.contains(.quality) {
+    try benchmarkTopKQuality(settings, output)
+    results.rows += try benchmarkTopKLength(settings, output)
+  }
   if measurements.contains(.memory) { results.rows += try benchmarkMemory(settings, output) }
   if measurements.contains(.weights) { results.rows += try benchmarkWeights(settings, output) }
 }
