@@ -11,7 +11,8 @@ enum ScalingPicture {
   ]
 }
 
-/// Microseconds a token of models, below them of pooling kernels; what was not measured is left out.
+/// Microseconds a token of models, then time and memory of Pyramidion's encoder, then microseconds a row
+/// of pooling kernels; what was not measured is left out.
 func scalingPicture(_ results: BenchmarkResults) -> String {
   let models = ScalingSeries.models(results.rows)
   let kernels = ScalingSeries.kernels(results)
@@ -28,6 +29,30 @@ func scalingPicture(_ results: BenchmarkResults) -> String {
           + "float32, \(set), medians of the hidden states of one text",
         xTitle: "n, tokens in the text", yTitle: "µs for a token", series: models,
         references: ScalingSeries.references(models)))
+  }
+  let encoders = results.rows.filter {
+    $0.group == .pyramidion && $0.operation.contains("encode")
+  }
+  let set = encoders.first?.instructionSet?.rawValue ?? ""
+  let times = ScalingSeries.pyramidion(encoders) { $0.timing.median * 1e6 / Double($1) }
+  if !times.isEmpty {
+    panels.append(
+      ScalingPanel(
+        title: "Pyramidion's encoder: time for a token against the length of the document",
+        subtitle:
+          "6 layers, d = 512, chunks of 512, \(set), medians; pooled: rows halve down to 512",
+        xTitle: "n, tokens in the document", yTitle: "µs for a token", series: times,
+        references: ScalingSeries.references(times)))
+    let peaks = ScalingSeries.pyramidion(encoders.filter { $0.threads == 1 }) { row, _ in
+      row.counters.first { $0.0 == "peak_bytes" }.map { $0.1 / 1e6 }
+    }
+    if !peaks.isEmpty {
+      panels.append(
+        ScalingPanel(
+          title: "Memory of the encoder beside its weights",
+          subtitle: "most that a call holds", xTitle: "n, tokens in the document", yTitle: "MB",
+          series: peaks, references: []))
+    }
   }
   if !kernels.isEmpty || panels.isEmpty {
     panels.append(
@@ -136,6 +161,24 @@ private struct ScalingSeries {
           color: looks[i % looks.count].0, width: 2.2, dash: threads == 1 ? nil : "5 3",
           shape: looks[i % looks.count].1, isFilled: threads == 1,
           points: points(models.filter { $0.operation == name && $0.threads == threads }))
+      }
+    }.filter { $0.points.count > 1 }
+  }
+
+  /// Each form on each number of threads; hollow on more than one thread.
+  static func pyramidion(
+    _ rows: [Row], _ value: (Row, Int) -> Double?
+  ) -> [ScalingSeries] {
+    unique(rows.map(\.operation)).enumerated().flatMap { i, name in
+      Set(rows.map(\.threads)).sorted().map { threads in
+        ScalingSeries(
+          name: "\(name.split(separator: "-").last ?? ""), "
+            + "\(threads) thread\(threads == 1 ? "" : "s")",
+          color: i == 0 ? Ink.blue : Ink.orange, width: 2.2, dash: threads == 1 ? nil : "5 3",
+          shape: i == 0 ? .disc : .square, isFilled: threads == 1,
+          points: rows.filter { $0.operation == name && $0.threads == threads }
+            .compactMap { row in row.length.flatMap { n in value(row, n).map { (n, $0) } } }
+            .sorted { $0.0 < $1.0 })
       }
     }.filter { $0.points.count > 1 }
   }
