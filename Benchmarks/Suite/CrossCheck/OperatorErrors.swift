@@ -38,7 +38,7 @@ func verifiedFunctions(_ settings: VerificationSettings) throws -> [VerifiedOper
 }
 
 /// Results of one operator beside exact values and the errors that are allowed.
-private struct Comparison {
+struct Comparison {
   var name: String
   var shape: String
   var operands = "well scaled"

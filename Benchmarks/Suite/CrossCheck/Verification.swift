@@ -193,7 +193,7 @@ package func verify(
     }
     progress("functions, reductions, poolings")
     result.operators += try verifiedFunctions(settings)
-    result.operators += try verifiedRows(settings)
+    result.operators += try verifiedRows(settings) + verifiedMixing(settings)
     result.bits = try tarnBits(settings, progress)
     if let specification = settings.library, let library {
       result.bits += libraryBits(specification, library, settings, progress)
