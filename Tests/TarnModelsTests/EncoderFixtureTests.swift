@@ -164,19 +164,7 @@ func everyTensorOfTheEncoderFixtureAgrees(_ fixture: EncoderFixture) throws {
 func encoderBitsAreEqualForAllThreadsAndFusedInstructionSets(
   _ fixture: EncoderFixture
 ) throws {
-  for fused in [true, false] {
-    var reference: [[UInt32]]?
-    for set in InstructionSet.available where set.hasFusedMultiplyAdd == fused {
-      for threads in [1, 2, 3, 7] {
-        let found = bits(try fixture.run(set, threads: threads))
-        if let reference {
-          #expect(found == reference, "\(fixture.name) \(set.rawValue) \(threads) threads")
-        } else {
-          reference = found
-        }
-      }
-    }
-  }
+  try expectEqualBits(fixture.name) { try fixture.run($0, threads: $1) }
 }
 
 @Test(arguments: EncoderFixture.all)

@@ -79,18 +79,7 @@ func everyTensorOfTheFixtureAgrees(_ fixture: PoNetFixture) throws {
 @Test(arguments: PoNetFixture.all)
 func bitsAreEqualForAllThreadsAndFusedInstructionSets(_ fixture: PoNetFixture) throws {
   let inputs = try SafetensorsFile(path: fixture.directory + "/inputs.safetensors")
-  for fused in [true, false] {
-    var reference: [[UInt32]]?
-    for set in InstructionSet.available where set.hasFusedMultiplyAdd == fused {
-      for threads in [1, 2, 3, 4, 7] {
-        let found = bits(
-          try fixture.model(instructionSet: set, threads: threads).run(inputs))
-        if let reference {
-          #expect(found == reference, "\(fixture.name) \(set.rawValue) \(threads) threads")
-        } else {
-          reference = found
-        }
-      }
-    }
+  try expectEqualBits(fixture.name) {
+    try fixture.model(instructionSet: $0, threads: $1).run(inputs)
   }
 }

@@ -71,3 +71,23 @@ func vocabularyModel(_ fixture: String) throws -> TemporaryDirectory {
   _ = try folder.write("vocab.txt", Array((pieces.joined(separator: "\n") + "\n").utf8))
   return folder
 }
+
+/// Whether a run gives the same bits for all threads and all instruction sets with fused multiply-add,
+/// and the same for all without.
+func expectEqualBits(
+  _ name: String, _ run: (InstructionSet, _ threads: Int) throws -> [NamedTensor]
+) rethrows {
+  for fused in [true, false] {
+    var reference: [[UInt32]]?
+    for set in InstructionSet.available where set.hasFusedMultiplyAdd == fused {
+      for threads in [1, 2, 3, 4, 7] {
+        let found = bits(try run(set, threads))
+        if let reference {
+          #expect(found == reference, "\(name) \(set.rawValue) \(threads) threads")
+        } else {
+          reference = found
+        }
+      }
+    }
+  }
+}
