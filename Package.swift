@@ -4,13 +4,17 @@ import PackageDescription
 
 // Every target, in the order of the arrows: a target may name only targets above it.
 
+/// TARN_EMBEDDED=1 builds the libraries in Embedded Swift, for the target that `--triple` names.
+let isEmbedded = Context.environment["TARN_EMBEDDED"] == "1"
+
 /// Settings of all targets: warnings are errors, imports are internal unless they say `public`.
-let strict: [SwiftSetting] = [
-  .treatAllWarnings(as: .error),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+let strict: [SwiftSetting] =
+  [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (isEmbedded ? [.enableExperimentalFeature("Embedded")] : [])
 
 /// Targets above the kernels: each use of a pointer carries the word `unsafe`.
 let safe: [SwiftSetting] =
@@ -48,9 +52,9 @@ var kernelTargets = [kernels("TarnKernels", march: nil, define: [])]
 var tarnSettings = safe
 
 // The manifest is evaluated on the host. TARN_PORTABLE=1 leaves the x86-64 variants out when an
-// x86-64 host builds for another processor.
+// x86-64 host builds for another processor, and so does TARN_EMBEDDED=1.
 #if arch(x86_64)
-  if Context.environment["TARN_PORTABLE"] != "1" {
+  if !isEmbedded && Context.environment["TARN_PORTABLE"] != "1" {
     kernelTargets += [
       kernels("TarnKernelsAVX2", march: "x86-64-v3", define: ["TARN_FMA", "TARN_AVX2"]),
       kernels("TarnKernelsAVX512", march: "x86-64-v4", define: ["TARN_FMA", "TARN_AVX512"]),
