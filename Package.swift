@@ -7,6 +7,9 @@ import PackageDescription
 /// TARN_EMBEDDED=1 builds the libraries in Embedded Swift, for the target that `--triple` names.
 let isEmbedded = Context.environment["TARN_EMBEDDED"] == "1"
 
+/// Of the folders `Hosted` and `Embedded`, which declare the same names, each build has one.
+let otherSystem = [isEmbedded ? "Hosted" : "Embedded"]
+
 /// Settings of all targets: warnings are errors, imports are internal unless they say `public`.
 let strict: [SwiftSetting] =
   [
@@ -14,7 +17,9 @@ let strict: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ] + (isEmbedded ? [.enableExperimentalFeature("Embedded")] : [])
+  ]
+  + (isEmbedded
+    ? [.enableExperimentalFeature("Embedded"), .enableExperimentalFeature("Extern")] : [])
 
 /// Targets above the kernels: each use of a pointer carries the word `unsafe`.
 let safe: [SwiftSetting] =
@@ -75,24 +80,31 @@ let package = Package(
     .executable(name: "tarn", targets: ["TarnTool"]),
   ],
   targets: [
-    .target(name: "TarnKernelInterface", swiftSettings: strict)
+    .target(name: "TarnKernelInterface", swiftSettings: strict),
+    .target(name: "TarnSystem", exclude: otherSystem, swiftSettings: safe),
   ] + kernelTargets + [
     .target(
       name: "Tarn",
-      dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
+      dependencies: ["TarnKernelInterface", "TarnSystem"]
+        + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
     .target(
       name: "TarnBLAS", dependencies: ["Tarn", "TarnKernelInterface"],
       swiftSettings: safe + optimized),
-    .target(name: "TarnCheckpoints", swiftSettings: safe + optimized),
-    .target(name: "TarnText", swiftSettings: safe + optimized),
+    .target(
+      name: "TarnCheckpoints", dependencies: ["TarnSystem"], exclude: otherSystem,
+      swiftSettings: safe + optimized),
+    .target(
+      name: "TarnText", dependencies: ["TarnSystem"], exclude: otherSystem,
+      swiftSettings: safe + optimized),
     .target(
       name: "TarnModels",
-      dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
+      dependencies: ["Tarn", "TarnCheckpoints", "TarnText", "TarnSystem"],
+      exclude: isEmbedded ? ["Hosted"] : [],
       swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
-      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
+      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints", "TarnSystem"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
     .target(
