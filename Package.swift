@@ -76,6 +76,7 @@ let package = Package(
     .library(name: "TarnModels", targets: ["TarnModels"]),
     .library(name: "TarnCheckpoints", targets: ["TarnCheckpoints"]),
     .library(name: "TarnText", targets: ["TarnText"]),
+    .library(name: "TarnFreestanding", targets: ["TarnFreestanding"]),
     .library(name: "TarnBLAS", type: .dynamic, targets: ["TarnBLAS"]),
     .executable(name: "tarn", targets: ["TarnTool"]),
   ],
@@ -91,6 +92,12 @@ let package = Package(
     .target(
       name: "TarnBLAS", dependencies: ["Tarn", "TarnKernelInterface"],
       swiftSettings: safe + optimized),
+    // The loops of memcpy and memset must stay loops: as idioms they would become calls of themselves.
+    // In Embedded builds it defines the C function free, of which the compiler warns without a group.
+    .target(
+      name: "TarnFreestanding",
+      swiftSettings: safe + (isEmbedded ? [.treatAllWarnings(as: .warning)] : []) + optimized
+        + [.unsafeFlags(["-Xllvm", "-disable-loop-idiom-all"])]),
     .target(
       name: "TarnCheckpoints", dependencies: ["TarnSystem"], exclude: otherSystem,
       swiftSettings: safe + optimized),
@@ -140,6 +147,10 @@ let package = Package(
     .testTarget(
       name: "TarnTests",
       dependencies: ["Tarn", "TarnKernelInterface", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnFreestandingTests",
+      dependencies: ["TarnFreestanding", "TarnTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnBLASTests",
