@@ -166,7 +166,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TarnModelsTests",
-      dependencies: ["TarnModels", "TarnTestSupport"],
+      dependencies: ["TarnModels", "TarnSystem", "TarnTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnToolTests",

@@ -77,6 +77,12 @@ internal import TarnSystem
   }
 }
 
+/// Bytes of scratch that operators may hold beside matrices: a block a thread, or what one of them
+/// needs if that is more.
+package func scratchBytes(threads: Int, most: Int = 0) -> Int {
+  threads * max(Workspace.count * MemoryLayout<Float>.stride, most)
+}
+
 /// Calls `body` with room for `count` elements, not initialised.
 ///
 /// A few elements lie on the stack, more in a block of ``Workspace``, what is larger still is allocated.

@@ -46,6 +46,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   case inputShape(file: String, tensor: String, found: [Int], expected: String)
   /// A sequence has more tokens than positions.
   case tooLong(sequence: Int, tokens: Int, limit: Int)
+  /// A call would hold more memory than ``ModelOptions/workspaceBytes`` allows.
+  case workspaceTooSmall(needed: Int, available: Int)
 
   /// One sentence: the file, tensor or input, what was found and what was expected.
   public var description: String {
@@ -88,6 +90,8 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .tooLong(let sequence, let tokens, let limit):
       "input \(sequence): \(tokens) tokens, expected at most \(limit) positions; "
         + "cut the text, or with PoNet allow more, and the position table repeats"
+    case .workspaceTooSmall(let needed, let available):
+      "workspace: \(available) bytes, expected at least \(needed) for this input"
     }
   }
 }

@@ -19,6 +19,12 @@ public struct ModelOptions: Sendable {
   /// PoNet allows more than that: position p then has row p mod the table's rows. BERT and FNet do
   /// not.
   public var maxPositions: Int?
+  /// The most bytes that a call may hold beside the weights; nil: any number.
+  ///
+  /// A call that needs more throws ``ModelError/workspaceTooSmall(needed:available:)`` before it
+  /// computes anything. PoNet and BERT know what they need (Docs: Embedded, section Memory); other
+  /// models take no limit.
+  public var workspaceBytes: Int?
   /// One of ``LoadedModel/typeNames``; nil: what config.json says by `model_type` and
   /// `architectures`.
   public var modelType: String?
@@ -28,12 +34,14 @@ public struct ModelOptions: Sendable {
   /// Options; see the properties.
   public init(
     weights: WeightFormat = .float32, instructionSet: InstructionSet? = nil, threads: Int? = nil,
-    maxPositions: Int? = nil, modelType: String? = nil, loading: Loading = .mapped
+    maxPositions: Int? = nil, workspaceBytes: Int? = nil, modelType: String? = nil,
+    loading: Loading = .mapped
   ) {
     self.weights = weights
     self.instructionSet = instructionSet
     self.threads = threads
     self.maxPositions = maxPositions
+    self.workspaceBytes = workspaceBytes
     self.modelType = modelType
     self.loading = loading
   }
@@ -57,8 +65,24 @@ public struct ModelOptions: Sendable {
     return limit
   }
 
-  func execution() throws(ModelError) -> Execution {
-    try operation { () throws(TarnError) in
+  /// Throws unless there is room for what a call needs.
+  ///
+  /// - Throws: ``ModelError/workspaceTooSmall(needed:available:)``.
+  static func checkWorkspace(_ available: Int?, needed: () -> Int) throws(ModelError) {
+    guard let available else { return }
+    let needed = needed()
+    if needed > available { throw .workspaceTooSmall(needed: needed, available: available) }
+  }
+
+  /// Kernels and threads for a model that can or cannot say what a call needs.
+  func execution(knowsWorkspace: Bool = false) throws(ModelError) -> Execution {
+    if let workspaceBytes, !knowsWorkspace {
+      throw .operation(
+        .invalidArgument(
+          operation: "ModelOptions", argument: "workspaceBytes", found: "\(workspaceBytes)",
+          expected: "no limit: of this model it is not known what a call needs"))
+    }
+    return try operation { () throws(TarnError) in
       try Execution(instructionSet: instructionSet, threads: threads)
     }
   }

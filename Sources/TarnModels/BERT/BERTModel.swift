@@ -2,6 +2,7 @@
 
 public import Tarn
 package import TarnCheckpoints
+internal import TarnKernelInterface
 
 /// BERT: a transformer encoder whose token mixing is attention over the whole sequence.
 ///
@@ -24,6 +25,7 @@ public struct BERTModel: EncoderModel {
   public let heads: EncoderHeads
 
   let encoder: MixingEncoder<SelfAttention>
+  private let workspace: Int?
 
   /// Reads a checkpoint directory.
   ///
@@ -45,9 +47,10 @@ public struct BERTModel: EncoderModel {
   ) throws(ModelError) {
     self.directory = directory
     self.configuration = configuration
-    let execution = try options.execution()
+    let execution = try options.execution(knowsWorkspace: true)
     self.execution = execution
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: false)
+    workspace = options.workspaceBytes
     let root = ModelWeights(weights, as: options.weights, on: execution)
     let backbone = root.part(anyOf: ["bert", ""])
     encoder = try MixingEncoder(backbone, configuration.encoder) {
@@ -82,7 +85,38 @@ public struct BERTModel: EncoderModel {
     }
   }
 
+  /// Bytes that a call with these inputs holds at most beside the weights, its result among them.
+  ///
+  ///     4·d · tokens + 40 · tokens + 16·(d + 15) · group + 4·(2·d + f) · min(tokens, 512)
+  ///       + 20·(d + 15) · sequences + scratch
+  ///
+  /// A group is as many sequences as fit 512 tokens, or the longest. Scratch is a block of packed
+  /// weights a thread, or what attention needs of a head's queries if that is more. A call throws if
+  /// they are more than ``ModelOptions/workspaceBytes``.
+  public func workspaceBytes(_ inputs: [TokenInput]) -> Int {
+    let c = configuration
+    let lengths = inputs.map { $0.ids.count }
+    let tokens = lengths.reduce(0, +)
+    let longest = lengths.max() ?? 0
+    let group = min(tokens, max(longest, Tile.rows))
+    let (d, e) = (c.hiddenSize, c.hiddenSize / c.heads)
+    // A head of a block of queries, or all heads of a few.
+    let attention = max(
+      AttentionBlocking.scratch(
+        heads: 1, queries: min(longest, AttentionBlocking.queries), headSize: e, valueSize: e),
+      AttentionBlocking.scratch(
+        heads: c.heads, queries: min(longest, 16), headSize: e, valueSize: e))
+    // In Double, since counts are the caller's and products might overflow.
+    let bytes =
+      Double(4 * d + 40) * Double(tokens) + Double(16 * (d + 15)) * Double(group)
+      + Double(4 * (2 * d + c.intermediateSize)) * Double(min(tokens, Tile.rows))
+      + Double(20 * (d + 15)) * Double(inputs.count)
+      + Double(scratchBytes(threads: execution.threads, most: attention * 4))
+    return Int(exactly: bytes) ?? .max
+  }
+
   func batch(_ inputs: [TokenInput]) throws(ModelError) -> TokenBatch {
+    try ModelOptions.checkWorkspace(workspace) { workspaceBytes(inputs) }
     let batch = try TokenBatch(
       inputs, limits: InputLimits(configuration.encoder, positions: maxPositions))
     for (s, input) in inputs.enumerated() where input.mask?.contains(true) == false {

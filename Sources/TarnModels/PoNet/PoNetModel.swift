@@ -25,6 +25,7 @@ public struct PoNetModel: EncoderModel {
   public let heads: EncoderHeads
 
   let encoder: PoNetEncoder
+  private let workspace: Int?
 
   /// Reads a checkpoint directory.
   ///
@@ -46,8 +47,9 @@ public struct PoNetModel: EncoderModel {
   ) throws(ModelError) {
     self.directory = directory
     self.configuration = configuration
-    execution = try options.execution()
+    execution = try options.execution(knowsWorkspace: true)
     maxPositions = try options.positions(of: configuration.positions, tableRepeats: true)
+    workspace = options.workspaceBytes
     let root = ModelWeights(weights, as: options.weights, on: execution)
     let backbone = root.part(anyOf: ["ponet", ""])
     encoder = try PoNetEncoder(backbone, configuration)
@@ -111,8 +113,30 @@ public struct PoNetModel: EncoderModel {
     return Int(exactly: bytes.rounded()) ?? .max
   }
 
+  /// Bytes that a call with these inputs holds at most beside the weights, its result among them.
+  ///
+  /// ``activationBytes(tokens:segments:sequences:)`` and the scratch of operators. A call throws if they
+  /// are more than ``ModelOptions/workspaceBytes``.
+  public func workspaceBytes(_ inputs: [PoNetInput]) -> Int {
+    var tokens = 0
+    var segments = 0
+    for input in inputs {
+      tokens += input.ids.count
+      let numbers =
+        input.segments
+        ?? SegmentNumbers.derived(from: input.ids.map(Int32.init(truncatingIfNeeded:))).map(
+          Int.init)
+      segments += Set(numbers).count
+    }
+    let (bytes, overflow) = activationBytes(
+      tokens: tokens, segments: segments, sequences: inputs.count
+    ).addingReportingOverflow(scratchBytes(threads: execution.threads))
+    return overflow ? .max : bytes
+  }
+
   func tokenRows(_ inputs: [PoNetInput]) throws(ModelError) -> PoNetRows {
-    try PoNetRows(
+    try ModelOptions.checkWorkspace(workspace) { workspaceBytes(inputs) }
+    return try PoNetRows(
       inputs, limits: InputLimits(configuration.encoder, positions: maxPositions),
       excludesSpecial: configuration.excludesSpecial)
   }

@@ -15,11 +15,13 @@ package enum Memory {
     var base: UnsafeMutableRawPointer?
     // SAFETY: writes one pointer, and nothing if it fails.
     guard unsafe alignedMemory(&base, 64, max(1, byteCount)) == 0 else { return nil }
+    MemoryUse.add(byteCount)
     return unsafe base
   }
 
   /// Gives back a block of so many bytes; nobody may use it any more.
   package static func deallocate(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+    MemoryUse.remove(byteCount)
     // SAFETY: the caller was the block's only owner; this calls `free`, which cannot be named here.
     unsafe base.deallocate()
   }

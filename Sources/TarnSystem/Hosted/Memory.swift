@@ -28,15 +28,20 @@ package enum Memory {
 
   /// A block of some bytes; nil where there are not so many.
   package static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-    if isZero(byteCount) { return unsafe largePages(byteCount) }
     var base: UnsafeMutableRawPointer?
-    // SAFETY: writes one pointer, and nothing if it fails.
-    guard unsafe posix_memalign(&base, 64, max(1, byteCount)) == 0 else { return nil }
+    if isZero(byteCount) {
+      unsafe base = largePages(byteCount)
+    } else {
+      // SAFETY: writes one pointer, and nothing if it fails.
+      guard unsafe posix_memalign(&base, 64, max(1, byteCount)) == 0 else { return nil }
+    }
+    if unsafe base != nil { MemoryUse.add(byteCount) }
     return unsafe base
   }
 
   /// Gives back a block of so many bytes; nobody may use it any more.
   package static func deallocate(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+    MemoryUse.remove(byteCount)
     // SAFETY: a mapping is whole, and the caller was the block's only owner.
     if isZero(byteCount) {
       unsafe munmap(base, mappedBytes(byteCount))
