@@ -95,6 +95,12 @@ let package = Package(
       dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
+    // What tests need of Foundation.
+    .target(
+      name: "TarnTestSystem",
+      dependencies: ["TarnCheckpoints"],
+      path: "Tests/TarnTestSystem",
+      swiftSettings: strict + optimized),
     .target(
       name: "TarnBenchmarkSuite",
       dependencies: [
@@ -117,7 +123,9 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "TarnFuzzTargets",
-      dependencies: ["TarnModels", "TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem",
+      ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: strict),
     .executableTarget(
@@ -135,19 +143,19 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TarnCheckpointsTests",
-      dependencies: ["TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnTextTests",
-      dependencies: ["TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnText", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnModelsTests",
-      dependencies: ["TarnModels", "TarnTestSupport"],
+      dependencies: ["TarnModels", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnToolTests",
-      dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnFuzzTests",
