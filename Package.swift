@@ -48,6 +48,10 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
   )
 }
 
+/// TARN_STATIC=1 links the tool with no shared library at all; with `--static-swift-stdlib`, on Linux.
+let toolLinking: [LinkerSetting] =
+  Context.environment["TARN_STATIC"] == "1" ? [.unsafeFlags(["-static-executable"])] : []
+
 var kernelTargets = [kernels("TarnKernels", march: nil, define: [])]
 var tarnSettings = safe
 
@@ -95,7 +99,7 @@ let package = Package(
       dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
-    // What tests need of Foundation.
+    // What tests need of Foundation; the tool is linked without it.
     .target(
       name: "TarnTestSystem",
       dependencies: ["TarnCheckpoints"],
@@ -115,7 +119,8 @@ let package = Package(
         "TarnKernelInterface",
       ],
       resources: [.copy("Resources/ponet-hyperpartisan-mini")],
-      swiftSettings: safe),
+      swiftSettings: safe,
+      linkerSettings: toolLinking),
     .executableTarget(
       name: "TarnBenchmarks",
       dependencies: ["TarnBenchmarkSuite", "Tarn"],
