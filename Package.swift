@@ -7,6 +7,9 @@ import PackageDescription
 /// TARN_EMBEDDED=1 builds the libraries in Embedded Swift, for the target that `--triple` names.
 let isEmbedded = Context.environment["TARN_EMBEDDED"] == "1"
 
+/// Of the folders `Hosted` and `Embedded`, which declare the same names, each build has one.
+let otherSystem = [isEmbedded ? "Hosted" : "Embedded"]
+
 /// Settings of all targets: warnings are errors, imports are internal unless they say `public`.
 let strict: [SwiftSetting] =
   [
@@ -14,7 +17,9 @@ let strict: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ] + (isEmbedded ? [.enableExperimentalFeature("Embedded")] : [])
+  ]
+  + (isEmbedded
+    ? [.enableExperimentalFeature("Embedded"), .enableExperimentalFeature("Extern")] : [])
 
 /// Targets above the kernels: each use of a pointer carries the word `unsafe`.
 let safe: [SwiftSetting] =
@@ -75,28 +80,42 @@ let package = Package(
     .library(name: "TarnModels", targets: ["TarnModels"]),
     .library(name: "TarnCheckpoints", targets: ["TarnCheckpoints"]),
     .library(name: "TarnText", targets: ["TarnText"]),
+    .library(name: "TarnFreestanding", targets: ["TarnFreestanding"]),
     .library(name: "TarnBLAS", type: .dynamic, targets: ["TarnBLAS"]),
     .executable(name: "tarn", targets: ["TarnTool"]),
   ],
   targets: [
-    .target(name: "TarnKernelInterface", swiftSettings: strict)
+    .target(name: "TarnKernelInterface", swiftSettings: strict),
+    .target(name: "TarnSystem", exclude: otherSystem, swiftSettings: safe),
   ] + kernelTargets + [
     .target(
       name: "Tarn",
-      dependencies: ["TarnKernelInterface"] + kernelTargets.map { .byName(name: $0.name) },
+      dependencies: ["TarnKernelInterface", "TarnSystem"]
+        + kernelTargets.map { .byName(name: $0.name) },
       swiftSettings: tarnSettings),
     .target(
       name: "TarnBLAS", dependencies: ["Tarn", "TarnKernelInterface"],
       swiftSettings: safe + optimized),
-    .target(name: "TarnCheckpoints", swiftSettings: safe + optimized),
-    .target(name: "TarnText", swiftSettings: safe + optimized),
+    // The loops of memcpy and memset must stay loops: as idioms they would become calls of themselves.
+    // In Embedded builds it defines the C function free, of which the compiler warns without a group.
+    .target(
+      name: "TarnFreestanding",
+      swiftSettings: safe + (isEmbedded ? [.treatAllWarnings(as: .warning)] : []) + optimized
+        + [.unsafeFlags(["-Xllvm", "-disable-loop-idiom-all"])]),
+    .target(
+      name: "TarnCheckpoints", dependencies: ["TarnSystem"], exclude: otherSystem,
+      swiftSettings: safe + optimized),
+    .target(
+      name: "TarnText", dependencies: ["TarnSystem"], exclude: otherSystem,
+      swiftSettings: safe + optimized),
     .target(
       name: "TarnModels",
-      dependencies: ["Tarn", "TarnCheckpoints", "TarnText"],
+      dependencies: ["Tarn", "TarnCheckpoints", "TarnText", "TarnSystem"],
+      exclude: isEmbedded ? ["Hosted"] : [],
       swiftSettings: safe),
     .target(
       name: "TarnTestSupport",
-      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints"],
+      dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints", "TarnSystem"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
     // What tests need of Foundation; the tool is linked without it.
@@ -141,6 +160,10 @@ let package = Package(
     .testTarget(
       name: "TarnTests",
       dependencies: ["Tarn", "TarnKernelInterface", "TarnTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TarnFreestandingTests",
+      dependencies: ["TarnFreestanding", "TarnTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnBLASTests",

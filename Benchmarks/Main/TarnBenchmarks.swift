@@ -2,6 +2,7 @@
 
 import Tarn
 import TarnBenchmarkSuite
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

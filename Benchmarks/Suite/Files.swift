@@ -1,7 +1,7 @@
 // Files, and the date that stands in them.
 
-import Tarn
 import TarnCheckpoints
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

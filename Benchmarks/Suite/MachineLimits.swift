@@ -2,6 +2,7 @@
 
 import Tarn
 import TarnKernelInterface
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

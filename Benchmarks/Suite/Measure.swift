@@ -1,6 +1,7 @@
 // Clocks, medians, things timed in turn, and what the system says of memory.
 
 import Tarn
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

@@ -2,6 +2,7 @@
 
 import Tarn
 import TarnCheckpoints
+import TarnSystem
 
 /// One measured figure.
 struct Row {

@@ -1,6 +1,7 @@
 // How operators run: which kernels, how many threads.
 
 package import TarnKernelInterface
+internal import TarnSystem
 
 /// The instruction set and the number of threads that operators use.
 ///

@@ -2,17 +2,11 @@
 
 package import TarnKernelInterface
 internal import TarnKernels
+internal import TarnSystem
 
 #if TARN_X86_VARIANTS
   internal import TarnKernelsAVX2
   internal import TarnKernelsAVX512
-#endif
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#elseif canImport(Darwin)
-  internal import Darwin
 #endif
 
 /// An instruction set that the kernels have been compiled for.
@@ -25,6 +19,8 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   case avx512
   /// NEON with fused multiply-add (arm64).
   case neon
+  /// VFPv4 or later: 32-bit Arm with fused multiply-add, one number at a time.
+  case vfpv4
 
   /// The order of preference: later is faster.
   public static func < (a: InstructionSet, b: InstructionSet) -> Bool { a.rank < b.rank }
@@ -32,7 +28,7 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   private var rank: Int {
     switch self {
     case .baseline: 0
-    case .avx2, .neon: 1
+    case .avx2, .neon, .vfpv4: 1
     case .avx512: 2
     }
   }
@@ -61,7 +57,7 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
     }
     guard InstructionSet.available.contains(set) else {
       throw .unavailableInstructionSet(
-        name: name, source: source, available: InstructionSet.available.map(\.rawValue))
+        name: name, source: source, available: InstructionSet.available.map { $0.rawValue })
     }
     self = set
   }
@@ -69,7 +65,7 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   /// The kernels of this instruction set.
   package var kernels: Kernels {
     switch self {
-    case .baseline, .neon: Kernels.plain
+    case .baseline, .neon, .vfpv4: Kernels.plain
     #if TARN_X86_VARIANTS
       case .avx2: Kernels.avx2
       case .avx512: Kernels.avx512
@@ -82,6 +78,8 @@ public enum InstructionSet: String, CaseIterable, Sendable, Comparable {
   private static func detect() -> [InstructionSet] {
     #if arch(arm64)
       return [.neon]
+    #elseif arch(arm) && TARN_FMA
+      return [.vfpv4]
     #elseif TARN_X86_VARIANTS
       let flags = processorFlags()
       var sets: [InstructionSet] = [.baseline]

@@ -1,6 +1,7 @@
 // The tensor of the operator layer: a row-major matrix of Float.
 
 package import TarnKernelInterface
+internal import TarnSystem
 
 /// A row-major `rows × columns` matrix of 32-bit floats with value semantics.
 ///
@@ -20,13 +21,14 @@ public struct Matrix: Sendable {
   /// A matrix of zeros.
   ///
   /// - Throws: ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a negative
-  ///   size or one whose bytes do not fit an `Int`.
+  ///   size or one whose bytes do not fit an `Int`,
+  ///   ``TarnError/outOfMemory(operation:bytes:)`` for one that does not fit the memory.
   public init(rows: Int, columns: Int) throws(TarnError) {
     let count = try Matrix.checkedCount(rows, columns)
     self.rows = rows
     self.columns = columns
     rowStride = columns
-    storage = Storage(zeros: count)
+    storage = try Storage(zeros: count)
     offset = 0
   }
 
@@ -41,7 +43,7 @@ public struct Matrix: Sendable {
     self.rows = rows
     self.columns = columns
     rowStride = columns
-    storage = Storage(elements)
+    storage = try Storage(elements)
     offset = 0
   }
 
@@ -53,7 +55,7 @@ public struct Matrix: Sendable {
     rows = 1
     self.columns = columns
     rowStride = columns
-    storage = Storage(uninitialized: count)
+    storage = try Storage(uninitialized: count)
     offset = 0
   }
 
@@ -75,11 +77,13 @@ public struct Matrix: Sendable {
   }
 
   /// A matrix of one row.
+  ///
+  /// Traps where there is no memory for a second copy, as arrays do.
   public init(_ row: [Float]) {
     rows = 1
     columns = row.count
     rowStride = row.count
-    storage = Storage(row)
+    storage = Matrix.present { () throws(TarnError) in try Storage(row) }
     offset = 0
   }
 
@@ -198,11 +202,22 @@ public struct Matrix: Sendable {
 
   private mutating func makeUnique() {
     if !isKnownUniquelyReferenced(&storage) {
-      storage =
-        isContiguous
-        ? Storage(copying: storage, from: offset, count: rows * columns) : Storage(elements)
+      let shared = storage
+      storage = Matrix.present { () throws(TarnError) in
+        try isContiguous
+          ? Storage(copying: shared, from: offset, count: rows * columns) : Storage(elements)
+      }
       rowStride = columns
       offset = 0
+    }
+  }
+
+  /// What `make` gives; traps if it throws, where the language leaves no way to throw.
+  private static func present<Value>(_ make: () throws(TarnError) -> Value) -> Value {
+    do {
+      return try make()
+    } catch {
+      fatalError(error.description)
     }
   }
 }
@@ -213,28 +228,25 @@ public struct Matrix: Sendable {
 /// holds the one reference.
 @safe private final class Storage: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
-  let count: Int
-  /// Whether the memory is from ``LargePages``, which holds zeros.
-  private let isMapped: Bool
+  private let byteCount: Int
 
-  init(uninitialized count: Int) {
-    self.count = count
-    let byteCount = max(4, count * 4)
-    let mapped = LargePages.areWorth(byteCount) ? unsafe LargePages.allocate(byteCount) : nil
-    isMapped = unsafe mapped != nil
-    let memory = unsafe mapped ?? .allocate(byteCount: byteCount, alignment: 64)
+  init(uninitialized count: Int) throws(TarnError) {
+    byteCount = count * 4
+    guard let memory = unsafe Memory.allocate(byteCount) else {
+      throw .outOfMemory(operation: "Matrix", bytes: byteCount)
+    }
     // SAFETY: the caller sets all elements before it reads one.
     unsafe base = memory.bindMemory(to: Float.self, capacity: count)
   }
 
-  convenience init(zeros count: Int) {
-    self.init(uninitialized: count)
+  convenience init(zeros count: Int) throws(TarnError) {
+    try self.init(uninitialized: count)
     // SAFETY: room for count elements was allocated.
-    if !isMapped { unsafe base.initialize(repeating: 0, count: count) }
+    if !Memory.isZero(byteCount) { unsafe base.initialize(repeating: 0, count: count) }
   }
 
-  convenience init(_ elements: [Float]) {
-    self.init(uninitialized: elements.count)
+  convenience init(_ elements: [Float]) throws(TarnError) {
+    try self.init(uninitialized: elements.count)
     unsafe elements.withUnsafeBufferPointer { source in
       // SAFETY: both sides hold source.count elements.
       if let start = source.baseAddress {
@@ -243,19 +255,15 @@ public struct Matrix: Sendable {
     }
   }
 
-  convenience init(copying other: Storage, from offset: Int, count: Int) {
-    self.init(uninitialized: count)
+  convenience init(copying other: Storage, from offset: Int, count: Int) throws(TarnError) {
+    try self.init(uninitialized: count)
     // SAFETY: other holds at least offset + count elements.
     unsafe base.initialize(from: other.base + offset, count: count)
   }
 
   deinit {
     // SAFETY: allocated in init; Float needs no deinitialisation.
-    if isMapped {
-      unsafe LargePages.deallocate(base, max(4, count * 4))
-    } else {
-      unsafe base.deallocate()
-    }
+    unsafe Memory.deallocate(base, byteCount)
   }
 }
 

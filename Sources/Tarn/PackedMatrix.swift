@@ -171,8 +171,8 @@ public struct PackedMatrix: Sendable {
     }
     self.init(
       depth: depth, columns: columns, format: format,
-      words: try Matrix(joiningRows: parts.map(\.words)),
-      scales: try Matrix(joiningRows: parts.map(\.scales)))
+      words: try Matrix(joiningRows: parts.map { $0.words }),
+      scales: try Matrix(joiningRows: parts.map { $0.scales }))
   }
 
   /// The column at which the next of several joined parts begins.

@@ -1,5 +1,7 @@
 // The errors of the operator layer.
 
+internal import TarnSystem
+
 /// What an operator or the choice of instruction set and threads rejects.
 ///
 /// Each case holds the facts; ``description`` is one sentence. Operators throw before they write.
@@ -16,6 +18,8 @@ public enum TarnError: Error, Equatable, Sendable, CustomStringConvertible {
   case unavailableInstructionSet(name: String, source: String, available: [String])
   /// A thread count that is no positive number, from an option or from TARN_NUM_THREADS.
   case invalidThreadCount(found: String, source: String)
+  /// There is no memory for a result or for what an operator holds meanwhile.
+  case outOfMemory(operation: String, bytes: Int)
 
   /// One sentence: the operation, the argument, what was found and what was expected.
   public var description: String {
@@ -29,12 +33,14 @@ public enum TarnError: Error, Equatable, Sendable, CustomStringConvertible {
         + (count > 0 ? "expected 0 to \(count - 1)" : "but there is nothing to select from")
     case .unknownInstructionSet(let name, let source):
       "\(source): \"\(name)\" is no instruction set, expected "
-        + InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")
+        + InstructionSet.allCases.map { $0.rawValue }.joined(separator: ", ")
     case .unavailableInstructionSet(let name, let source, let available):
       "\(source): instruction set \(name) is not available here, expected "
         + available.joined(separator: ", ")
     case .invalidThreadCount(let found, let source):
       "\(source): thread count is \(found), expected a number from 1 to \(ThreadPool.limit)"
+    case .outOfMemory(let operation, let bytes):
+      "\(operation): no memory for \(bytes) bytes"
     }
   }
 }

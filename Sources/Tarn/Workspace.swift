@@ -2,19 +2,28 @@
 
 internal import Synchronization
 internal import TarnKernelInterface
+internal import TarnSystem
 
 /// Blocks of memory that calls use one after another, so that no call pays for fresh pages.
 ///
 /// All blocks have one size. At most ``kept`` are kept between calls; when more calls run at once,
 /// the others allocate and free their own.
 @safe enum Workspace {
-  /// Columns of B that are packed at a time.
-  static let columns = 1536
+  /// Columns of B that are packed at a time; a multiple of a panel's.
+  ///
+  /// Results do not depend on it. Embedded builds have 147 kB of scratch in place of 2.4 MB.
+  static var columns: Int {
+    #if hasFeature(Embedded)
+      2 * PackedView.panelWidth
+    #else
+      32 * PackedView.panelWidth
+    #endif
+  }
 
   /// Elements of a block: a k-block of that many columns.
-  static let count = Blocking.depth * columns
+  static var count: Int { Blocking.depth * columns }
 
-  private static let kept = 8
+  private static var kept: Int { min(8, ThreadPool.limit) }
 
   /// Addresses of blocks that nobody uses; 0 where there is none.
   private static let slots = Slots()
@@ -43,8 +52,7 @@ internal import TarnKernelInterface
       let address = unsafe slots.base[i].exchange(0, ordering: .acquiring)
       if let block = unsafe UnsafeMutablePointer<Float>(bitPattern: address) { return unsafe block }
     }
-    return unsafe UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
-      .bindMemory(to: Float.self, capacity: count)
+    return unsafe allocate(count * 4).bindMemory(to: Float.self, capacity: count)
   }
 
   private static func giveBack(_ block: UnsafeMutablePointer<Float>) {
@@ -55,7 +63,17 @@ internal import TarnKernelInterface
       if result.exchanged { return }
     }
     // SAFETY: allocated in take and used by nobody any more.
-    unsafe block.deallocate()
+    unsafe Memory.deallocate(block, count * 4)
+  }
+
+  /// Memory for scratch of so many bytes; traps where there is none.
+  ///
+  /// Scratch is needed where work has begun and nothing can be thrown any more.
+  fileprivate static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    guard let memory = unsafe Memory.allocate(byteCount) else {
+      fatalError("no memory for \(byteCount) bytes of scratch")
+    }
+    return unsafe memory
   }
 }
 
@@ -78,9 +96,9 @@ func withScratch<T: BitwiseCopyable>(
       _ = unsafe UnsafeMutableRawPointer($0).bindMemory(to: Float.self, capacity: Workspace.count)
     }
   } else {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    let memory = unsafe Workspace.allocate(bytes)
     // SAFETY: allocated for count elements, freed after the only use.
     unsafe body(memory.bindMemory(to: T.self, capacity: count))
-    unsafe memory.deallocate()
+    unsafe Memory.deallocate(memory, bytes)
   }
 }

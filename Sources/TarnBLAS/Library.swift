@@ -3,6 +3,7 @@
 internal import Synchronization
 internal import Tarn
 internal import TarnKernelInterface
+internal import TarnSystem
 
 #if canImport(Glibc)
   internal import Glibc

@@ -7,7 +7,7 @@ public struct Checkpoint: Sendable {
   public let configuration: ConfigurationFile
 
   /// The weights, checked: the first of ``weightFiles`` that the directory has.
-  public let weights: any TensorFile
+  public let weights: TensorFile
 
   /// Names under which weights are looked for, in this order.
   ///
@@ -65,7 +65,7 @@ public struct Checkpoint: Sendable {
   ///   instead, or what is wrong with the file.
   public static func weights(
     in directory: String, loading: Loading = .mapped
-  ) throws(CheckpointError) -> any TensorFile {
+  ) throws(CheckpointError) -> TensorFile {
     let base = base(directory)
     if let file = weightFiles.first(where: { exists(base + $0) }) {
       return try openTensorFile(path: base + file, loading: loading)

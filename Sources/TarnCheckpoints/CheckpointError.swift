@@ -100,7 +100,7 @@ extension CheckpointError: CustomStringConvertible {
       "\(printable(file)): tensor \(quoted(name.text)) has shape \(found), expected \(expected)"
     case .wrongElementType(let file, let name, let found, let expected):
       "\(printable(file)): tensor \(quoted(name.text)) has element type \(found), expected "
-        + alternatives(expected.map(\.description))
+        + alternatives(expected.map { $0.description })
     case .integerTooLarge(let file, let name, let index, let found):
       "\(printable(file)): tensor \(quoted(name.text)) has \(found) at index \(index), expected at"
         + " most \(Int.max)"

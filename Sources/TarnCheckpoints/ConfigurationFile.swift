@@ -213,7 +213,7 @@ public struct ConfigurationFile: Sendable {
   public func boolean(
     _ key: String, default fallback: Bool? = nil
   ) throws(CheckpointError) -> Bool {
-    try value(key, default: fallback, expected: "true or false", \.boolean)
+    try value(key, default: fallback, expected: "true or false") { $0.boolean }
   }
 
   /// A string.
@@ -226,7 +226,7 @@ public struct ConfigurationFile: Sendable {
   public func string(
     _ key: String, default fallback: String? = nil
   ) throws(CheckpointError) -> String {
-    try value(key, default: fallback, expected: "a string", \.string)
+    try value(key, default: fallback, expected: "a string") { $0.string }
   }
 
   /// One of several strings.
@@ -257,7 +257,7 @@ public struct ConfigurationFile: Sendable {
     _ key: String, default fallback: [String]? = nil
   ) throws(CheckpointError) -> [String] {
     try value(key, default: fallback, expected: "an array of strings") { value in
-      value.fewElements(\.string)
+      value.fewElements { $0.string }
     }
   }
 

@@ -238,7 +238,7 @@ extension EncoderModel {
     let padded = try PaddedInputs(file, shapeOf: "input_ids", allowsChoices: true)
     let tokens = try padded.tokens()
     let rows = try batch(tokens)
-    let padding = Padding(rows, padded, masks: tokens.map(\.mask))
+    let padding = Padding(rows, padded, masks: tokens.map { $0.mask })
     return try operation { () throws(TarnError) in
       var results: [NamedTensor] = []
       var inner = InnerValues(padding)
@@ -390,7 +390,7 @@ extension PoNetModel {
         positions: tokens[i].positions, mask: tokens[i].mask)
     }
     let rows = try tokenRows(inputs)
-    let padding = Padding(rows.batch, padded, masks: tokens.map(\.mask))
+    let padding = Padding(rows.batch, padded, masks: tokens.map { $0.mask })
     return try operation { () throws(TarnError) in try outputs(rows, padding) }
   }
 
@@ -506,13 +506,13 @@ extension LongRangeArenaModel {
       let mask = try padded.mask("mask_\(k)", threshold: 0.5) ?? ids.map { $0.map { $0 != 0 } }
       let inputs = ids.indices.map { prepared(ids[$0], mask: mask[$0]) }
       let (rows, states) = try states(inputs, keepsAll: true)
-      let padding = Padding(rows.batch, padded, masks: inputs.map(\.mask))
+      let padding = Padding(rows.batch, padded, masks: inputs.map { $0.mask })
       for (i, state) in states.enumerated() {
         results.append(padding.padded("hidden_states_\(k).\(i)", state))
       }
       let last = states[states.count - 1]
       let pooled = try operation { () throws(TarnError) in
-        try pool(last, rows, lengths: inputs.map(\.ids.count))
+        try pool(last, rows, lengths: inputs.map { $0.ids.count })
       }
       results.append(
         NamedTensor(

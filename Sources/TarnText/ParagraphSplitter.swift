@@ -5,7 +5,7 @@
 public enum ParagraphSplitter {
   /// Where paragraphs start, in Unicode scalars; the first at 0.
   public static func starts(in text: String) -> [Int] {
-    positions(in: text.utf8.span).map(\.scalar)
+    positions(in: text.utf8.span).map { $0.scalar }
   }
 
   /// The same with the byte positions, for bytes that are UTF-8.

@@ -11,7 +11,7 @@ public enum SentenceSplitter {
   ///
   /// - Complexity: linear in the text; a stretch of letters before a full stop is read twice.
   public static func starts(in text: String) -> [Int] {
-    positions(in: text.utf8.span).map(\.scalar)
+    positions(in: text.utf8.span).map { $0.scalar }
   }
 
   /// The same with the byte positions, for bytes that are UTF-8.

@@ -59,7 +59,7 @@ public struct WordPieceTokenizer: Sendable {
     if !options.recognizesSpecialTokensInText { tokens = [] }
     tokens.sort { $0.bytes.count > $1.bytes.count }
     specialTokens = tokens
-    ascii = ASCIIClasses(options: options, specialStarts: tokens.compactMap(\.bytes.first))
+    ascii = ASCIIClasses(options: options, specialStarts: tokens.compactMap { $0.bytes.first })
   }
 
   /// Makes a tokenizer of the file `vocab.txt` in a checkpoint directory.

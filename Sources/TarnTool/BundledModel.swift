@@ -1,7 +1,7 @@
 // The model that comes with the tool. SwiftPM's Bundle.module would find it too, but it is Foundation's:
 // three quarters of a static executable.
 
-import Tarn
+import TarnSystem
 
 /// The classifier that comes with the tool.
 enum BundledModel {

@@ -3,6 +3,7 @@
 import Tarn
 import TarnCheckpoints
 import TarnKernelInterface
+import TarnSystem
 
 enum CPU {
   static let command = Command(

@@ -1,6 +1,6 @@
 // How the tool was called and where it lies, also where /proc is not mounted.
 
-import Tarn
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

@@ -29,7 +29,7 @@ enum Inspect {
     let path = arguments.operands[0]
     let options = try ModelOptions(arguments)
     var survey: CheckpointSurvey?
-    let file: any TensorFile
+    let file: TensorFile
     do {
       file = try openTensorFile(path: path, loading: options.loading)
     } catch .isDirectory {
@@ -50,19 +50,19 @@ enum Inspect {
   }
 
   /// Floats of all tensors; buffers of integers are no parameters, nor are FNet's complex matrices.
-  private static func parameters(_ file: any TensorFile) -> Int {
+  private static func parameters(_ file: TensorFile) -> Int {
     file.tensors.filter {
       !ElementType.integers.contains($0.elementType) && $0.elementType != .complex64
     }
     .reduce(0) { $0 + $1.elementCount }
   }
 
-  private static func bytes(_ file: any TensorFile) -> Int {
+  private static func bytes(_ file: TensorFile) -> Int {
     file.tensors.reduce(0) { $0 + $1.byteCount }
   }
 
   private static func json(
-    _ path: String, _ file: any TensorFile, _ survey: CheckpointSurvey?
+    _ path: String, _ file: TensorFile, _ survey: CheckpointSurvey?
   ) -> JSONObject {
     var object: JSONObject = ["path": .string(path), "format": .string(file.format)]
     if let survey {
@@ -104,7 +104,7 @@ enum Inspect {
     }
   }
 
-  private static func show(_ file: any TensorFile, _ survey: CheckpointSurvey?) {
+  private static func show(_ file: TensorFile, _ survey: CheckpointSurvey?) {
     if let survey {
       let note = survey.isSupported ? "" : " (not supported)"
       Output.line("model type  \(survey.modelType)\(note)")

@@ -2,6 +2,7 @@
 
 import Synchronization
 import Tarn
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

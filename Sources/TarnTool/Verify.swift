@@ -3,6 +3,7 @@
 import Tarn
 import TarnBenchmarkSuite
 import TarnCheckpoints
+import TarnSystem
 
 enum Verify {
   static let command = Command(

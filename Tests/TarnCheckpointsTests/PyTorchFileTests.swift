@@ -5,7 +5,7 @@ import Testing
 @testable import TarnCheckpoints
 
 /// All elements of a tensor as bytes.
-func elements(of tensor: TensorInfo, in file: any TensorFile) -> [UInt8] {
+func elements(of tensor: TensorInfo, in file: TensorFile) -> [UInt8] {
   file.withBytes(of: tensor) { span in
     (0..<span.byteCount).map { span.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
   }

@@ -51,8 +51,8 @@ struct HostileFile<Problem: Sendable>: Sendable, CustomTestStringConvertible {
   /// - Throws: what the system says of a file that cannot be written.
   func expectRefusal(
     _ error: CheckpointError, named name: String,
-    _ read: ([UInt8]) throws(CheckpointError) -> any TensorFile,
-    _ open: (String, Loading) throws(CheckpointError) -> any TensorFile
+    _ read: ([UInt8]) throws(CheckpointError) -> TensorFile,
+    _ open: (String, Loading) throws(CheckpointError) -> TensorFile
   ) throws {
     let elapsed = ContinuousClock().measure {
       #expect(throws: error) { try read(bytes) }

@@ -2,7 +2,7 @@ package import TarnCheckpoints
 
 /// Divides the tensors of a file among shards, `0.safetensors` and so on, with an index beside them.
 package func writeShards(
-  of source: some TensorFile, count: Int, to directory: TemporaryDirectory
+  of source: TensorFile, count: Int, to directory: TemporaryDirectory
 ) throws {
   var map = JSONObject()
   for number in 0..<count {

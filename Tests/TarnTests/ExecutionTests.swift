@@ -87,7 +87,7 @@ import Testing
   @Test(arguments: [
     (
       TarnError.unknownInstructionSet(name: "avx3", source: "TARN_ISA"),
-      "TARN_ISA: \"avx3\" is no instruction set, expected baseline, avx2, avx512, neon"
+      "TARN_ISA: \"avx3\" is no instruction set, expected baseline, avx2, avx512, neon, vfpv4"
     ),
     (
       .unavailableInstructionSet(
@@ -116,6 +116,10 @@ import Testing
       .indexOutOfRange(
         operation: "gather", argument: "indices", position: 0, found: 0, count: 0),
       "gather: indices[0] is 0, but there is nothing to select from"
+    ),
+    (
+      .outOfMemory(operation: "Matrix", bytes: 4096),
+      "Matrix: no memory for 4096 bytes"
     ),
   ])
   func anErrorIsOneSentence(error: TarnError, sentence: String) {

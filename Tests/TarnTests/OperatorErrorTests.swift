@@ -309,6 +309,13 @@ private func aggregation(
     #expect(throws: expected) { try Matrix(rows: rows, columns: columns, []) }
   }
 
+  /// More than the addresses of any processor.
+  @Test func aMatrixBeyondTheMemoryIsRejected() {
+    #expect(throws: TarnError.outOfMemory(operation: "Matrix", bytes: 1 << 58)) {
+      try Matrix(rows: 1 << 28, columns: 1 << 28)
+    }
+  }
+
   @Test func elementsThatAreTooFewAreRejected() {
     #expect(throws: shape("Matrix", "elements", [3], [4])) {
       try Matrix(rows: 2, columns: 2, [1, 2, 3])

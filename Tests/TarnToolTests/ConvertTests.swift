@@ -9,7 +9,7 @@ import Testing
 struct ConvertTests {
   private static let torch = ["weights_zip", "weights_legacy"]
 
-  private func elements(_ tensor: TensorInfo, _ file: any TensorFile) throws -> [UInt8] {
+  private func elements(_ tensor: TensorInfo, _ file: TensorFile) throws -> [UInt8] {
     try file.bytes(of: tensor, as: tensor.elementType)
   }
 

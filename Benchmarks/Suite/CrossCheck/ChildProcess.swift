@@ -2,7 +2,7 @@
 //
 // From the C library: Foundation's Process would make up most of a static executable.
 
-import Tarn
+import TarnSystem
 
 #if canImport(Glibc)
   import Glibc

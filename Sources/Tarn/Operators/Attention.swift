@@ -245,7 +245,7 @@ private struct AttentionPlan {
     self.seen = seen
   }
 
-  var mostQueries: Int { pieces.lazy.map(\.queries.count).max() ?? 0 }
+  var mostQueries: Int { pieces.lazy.map { $0.queries.count }.max() ?? 0 }
 
   /// Queries of a task: as many as share packed keys, fewer if threads would have nothing to do.
   func queryBlock(heads: Int, threads: Int) -> Int {

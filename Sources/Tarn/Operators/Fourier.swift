@@ -45,7 +45,7 @@ public func fourierTransform(
   let strips = Strips(count: columns, width: 16, atMost: 4, on: execution)
   let workspace =
     strips.together * FourierPlanView.stripStride(length: plan.length) + plan.scratchCount
-  unsafe withFourierScratch(strips.workers * workspace) { base in
+  unsafe withScratch(Float.self, strips.workers * workspace) { base in
     // SAFETY: the scratch has that many elements.
     let scratch = unsafe MutableMatrixView(
       base, rows: strips.workers, columns: workspace, rowStride: workspace)
@@ -146,7 +146,7 @@ private func mix(
   let workers = execution.threads
   x.withView { x in
     y.withMutableView { y in
-      unsafe withFourierScratch(longest * stride + workers * workspace) { base in
+      unsafe withScratch(Float.self, longest * stride + workers * workspace) { base in
         // SAFETY: that many elements: w, then the workspaces.
         let scratch = unsafe MutableMatrixView(
           base + longest * stride, rows: workers, columns: workspace, rowStride: workspace)
@@ -201,18 +201,6 @@ private func mixSequence(
         }
       }
     }
-  }
-}
-
-/// Calls `body` with `count` elements of scratch memory: a kept block if it is large enough.
-private func withFourierScratch(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-  if count <= Workspace.count {
-    unsafe Workspace.with { unsafe body($0) }
-  } else {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
-    defer { unsafe memory.deallocate() }
-    // SAFETY: count elements were allocated; kernels write before they read.
-    unsafe body(memory.bindMemory(to: Float.self, capacity: count))
   }
 }
 

@@ -2,6 +2,7 @@
 
 internal import Synchronization
 package import TarnKernelInterface
+internal import TarnSystem
 
 /// The factors and constants of a discrete Fourier transform of one length.
 ///

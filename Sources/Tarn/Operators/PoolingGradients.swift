@@ -29,7 +29,7 @@ public func segmentMax(
   try checkShape("segmentMax", "labels", [labels.count], [x.rows])
   try checkShape("segmentMax", "target columns", [maxima.columns], [x.columns])
   try checkIndices("segmentMax", "labels", labels, count: maxima.rows)
-  guard x.rows <= Int(Int32.max) else {
+  guard Int32(exactly: x.rows) != nil else {
     throw .invalidArgument(
       operation: "segmentMax", argument: "tokens", found: "\(x.rows)",
       expected: "at most \(Int32.max)")

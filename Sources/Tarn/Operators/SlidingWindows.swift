@@ -254,7 +254,7 @@ func checkPositive(_ operation: String, _ argument: String, _ value: Int) throws
 /// Throws ``TarnError/invalidArgument(operation:argument:found:expected:)`` for a sequence of more than
 /// `Int32.max` tokens: kernels that keep the tokens of extremes keep them in 32 bits.
 func checkTokenNumbers(_ operation: String, _ sequences: Ragged) throws(TarnError) {
-  for s in 0..<sequences.count where sequences[s].count > Int(Int32.max) {
+  for s in 0..<sequences.count where Int32(exactly: sequences[s].count) == nil {
     throw .invalidArgument(
       operation: operation, argument: "sequences[\(s)]", found: "\(sequences[s].count) tokens",
       expected: "at most \(Int32.max)")

@@ -9,26 +9,10 @@
 ///
 /// Tensors may share storages, and may lie in them with gaps or transposed; ``withBytes(of:_:)``
 /// brings those into row-major order. Contents are not judged.
-public final class PyTorchFile: TensorFile {
+public final class PyTorchFile: TensorFile, @unchecked Sendable {
   /// Keys under which a dictionary of tensors is looked for, in this order, before the root is tried.
   public static let stateDictionaryKeys = ["model", "state_dict", "model_state_dict", "module"]
 
-  /// The path as it was given.
-  public let path: String
-
-  /// `PyTorch (zip)` or `PyTorch (legacy)`.
-  public let format: String
-
-  /// All tensors, in the order of the dictionary.
-  public let tensors: [TensorInfo]
-
-  /// What stands beside the dictionary of tensors, in a few words each; empty if nothing does.
-  public let metadata: JSONObject
-
-  /// `args`, or `model` of `cfg`, of a fairseq checkpoint; nil for other files.
-  public let arguments: JSONObject?
-
-  private let index: [TensorName: Int]
   private let contents: MappedFile
 
   /// Opens a file and checks it.
@@ -67,39 +51,23 @@ public final class PyTorchFile: TensorFile {
   }
 
   private init(path: String, _ parts: PyTorchParts, _ contents: MappedFile) {
-    self.path = path
     self.contents = contents
-    format = parts.format
-    tensors = parts.tensors
-    index = parts.index
-    metadata = parts.metadata
-    arguments = parts.arguments
+    super.init(
+      path: path, format: parts.format, tensors: parts.tensors, index: parts.index,
+      metadata: parts.metadata, arguments: parts.arguments)
   }
 
-  /// The tensor of a name, or nil.
-  public subscript(name: TensorName) -> TensorInfo? {
-    index[name].map { tensors[$0] }
-  }
-
-  /// Calls a closure with the elements of a tensor, row-major and little-endian.
-  ///
-  /// - Parameters:
-  ///   - tensor: one of this file's tensors; traps if its range is not inside the file.
-  ///   - body: receives the bytes, which are valid inside the closure only.
-  /// - Returns: What the closure returns.
-  /// - Throws: What the closure throws.
-  public func withBytes<Result, Failure>(
-    of tensor: TensorInfo, _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
+  override func visitBytes(of tensor: TensorInfo, _ body: (RawSpan) -> Void) {
     guard let strides = tensor.strides else {
-      return try contents.withBytes(in: tensor.byteRange, body)
+      contents.withBytes(in: tensor.byteRange, body)
+      return
     }
     let gathered = contents.withBytes(in: tensor.byteRange) { bytes in
       rowMajor(
         bytes, shape: tensor.shape, strides: strides, size: tensor.elementType.bitWidth / 8)
     }
     // SAFETY: bytes have no padding, and the array lives until the closure has returned.
-    return try unsafe body(gathered.span.bytes)
+    unsafe body(gathered.span.bytes)
   }
 }
 

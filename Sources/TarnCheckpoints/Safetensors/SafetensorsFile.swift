@@ -5,21 +5,8 @@
 /// are those of the published format, plus ``FileLimits``.
 ///
 /// Contents are not judged: NaN and infinities are values like others.
-public final class SafetensorsFile: TensorFile {
-  /// The path as it was given.
-  public let path: String
-
-  /// All tensors, in the order of the header.
-  public let tensors: [TensorInfo]
-
-  /// The strings under `__metadata__`; empty if the file has none.
-  public let metadata: JSONObject
-
-  private let index: [TensorName: Int]
+public final class SafetensorsFile: TensorFile, @unchecked Sendable {
   private let contents: MappedFile
-
-  /// `safetensors`.
-  public var format: String { "safetensors" }
 
   /// Opens a file and checks its header.
   ///
@@ -49,31 +36,14 @@ public final class SafetensorsFile: TensorFile {
   }
 
   private init(path: String, header: SafetensorsHeader, contents: MappedFile) {
-    self.path = path
-    self.tensors = header.tensors
-    self.metadata = header.metadata
-    self.index = header.index
     self.contents = contents
+    super.init(
+      path: path, format: "safetensors", tensors: header.tensors, index: header.index,
+      metadata: header.metadata)
   }
 
-  /// The tensor of a name, or nil.
-  public subscript(name: TensorName) -> TensorInfo? {
-    index[name].map { tensors[$0] }
-  }
-
-  /// Calls a closure with the elements of a tensor as they lie in the file.
-  ///
-  /// The elements are row-major and little-endian. Their first byte may lie at any address.
-  ///
-  /// - Parameters:
-  ///   - tensor: one of this file's tensors; traps if its range is not inside the file.
-  ///   - body: receives the bytes, which are valid inside the closure only.
-  /// - Returns: What the closure returns.
-  /// - Throws: What the closure throws.
-  public func withBytes<Result, Failure>(
-    of tensor: TensorInfo, _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try contents.withBytes(in: tensor.byteRange, body)
+  override func visitBytes(of tensor: TensorInfo, _ body: (RawSpan) -> Void) {
+    contents.withBytes(in: tensor.byteRange, body)
   }
 }
 

@@ -134,7 +134,7 @@ extension SafetensorsProblem: CustomStringConvertible {
       (
         name,
         "has dtype \(quoted(found)), expected "
-          + alternatives(ElementType.allCases.map(\.description))
+          + alternatives(ElementType.allCases.map { $0.description })
       )
     case .invalidDimension(let name, let found):
       (name, "has dimension \(found), expected an integer from 0 to \(Int.max)")

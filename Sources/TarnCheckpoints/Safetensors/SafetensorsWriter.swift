@@ -6,7 +6,7 @@
 ///
 /// What it writes passes every check of ``SafetensorsFile``.
 public struct SafetensorsWriter {
-  private struct Entry {
+  struct Entry {
     let name: TensorName
     let elementType: ElementType
     let shape: [Int]
@@ -14,7 +14,7 @@ public struct SafetensorsWriter {
     let contents: () throws(CheckpointError) -> [UInt8]
   }
 
-  private var entries: [Entry] = []
+  private(set) var entries: [Entry] = []
   private var names: Set<TensorName> = []
   private var metadata = JSONObject()
 
@@ -106,7 +106,7 @@ public struct SafetensorsWriter {
   public mutating func append(
     _ name: TensorName, shape: [Int], floats: [Float]
   ) throws(CheckpointError) {
-    try append(name, .float32, shape: shape, elements: floats, bits: \.bitPattern)
+    try append(name, .float32, shape: shape, elements: floats, bits: { $0.bitPattern })
   }
 
   /// Adds a tensor of I64.
@@ -119,7 +119,7 @@ public struct SafetensorsWriter {
   public mutating func append(
     _ name: TensorName, shape: [Int], integers: [Int64]
   ) throws(CheckpointError) {
-    try append(name, .int64, shape: shape, elements: integers, bits: \.self)
+    try append(name, .int64, shape: shape, elements: integers, bits: { $0 })
   }
 
   private mutating func append<Element, Bits: FixedWidthInteger>(
@@ -151,20 +151,6 @@ public struct SafetensorsWriter {
     .unwritableTensor(name: name, found: "\(found) \(things)", expected: "\(expected) \(things)")
   }
 
-  /// Writes the file; a file that is there already is replaced once the new one is complete.
-  ///
-  /// - Parameter path: where the file goes; its directory must exist.
-  /// - Throws: ``CheckpointError/unwritableFile(path:reason:)``, or what the contents of a tensor
-  ///   throw. The path is left as it was then.
-  public func write(to path: String) throws(CheckpointError) {
-    let file = try FileReplacement(path: path)
-    try file.append(header())
-    for entry in entries {
-      try file.append(contents(of: entry))
-    }
-    try file.commit()
-  }
-
   /// The file as bytes.
   public func encoded() throws(CheckpointError) -> [UInt8] {
     var bytes = try header()
@@ -174,7 +160,7 @@ public struct SafetensorsWriter {
     return bytes
   }
 
-  private func contents(of entry: Entry) throws(CheckpointError) -> [UInt8] {
+  func contents(of entry: Entry) throws(CheckpointError) -> [UInt8] {
     let bytes = try entry.contents()
     guard bytes.count == entry.byteCount else {
       throw wrongCount(
@@ -184,7 +170,7 @@ public struct SafetensorsWriter {
   }
 
   /// The header with its length before it, padded so that the data start at a multiple of 8.
-  private func header() throws(CheckpointError) -> [UInt8] {
+  func header() throws(CheckpointError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: SafetensorsHeader.prefixByteCount)
     bytes.append(UInt8(ascii: "{"))
     if !metadata.members.isEmpty {

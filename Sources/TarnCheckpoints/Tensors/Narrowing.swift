@@ -49,7 +49,7 @@ extension SafetensorsWriter {
   ///     other types keep theirs.
   /// - Throws: ``CheckpointError/unwritableTensor(name:found:expected:)``.
   public mutating func append(
-    contentsOf file: any TensorFile, floats type: ElementType? = nil
+    contentsOf file: TensorFile, floats type: ElementType? = nil
   ) throws(CheckpointError) {
     for tensor in file.tensors {
       let isFloat = ElementType.weights.contains(tensor.elementType)

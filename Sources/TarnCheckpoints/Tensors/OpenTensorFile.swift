@@ -11,7 +11,7 @@
 ///   read.
 public func openTensorFile(
   path: String, loading: Loading = .mapped
-) throws(CheckpointError) -> any TensorFile {
+) throws(CheckpointError) -> TensorFile {
   if path.hasSuffix(".index.json") {
     return try ShardedFile(path: path, loading: loading)
   }
@@ -19,7 +19,7 @@ public func openTensorFile(
 }
 
 /// Opens a file that is no index, by its first bytes.
-func openShard(path: String, loading: Loading) throws(CheckpointError) -> any TensorFile {
+func openShard(path: String, loading: Loading) throws(CheckpointError) -> TensorFile {
   let file = try OpenFile.open(path)
   let prefix = try file.bytes(in: 0..<min(9, file.byteCount))
   // The length of a safetensors header may begin with the byte of a pickle.

@@ -1,4 +1,5 @@
-import Synchronization
+internal import Synchronization
+internal import TarnSystem
 
 /// The tensors of a file under a prefix: the weights of one part of a model.
 ///
@@ -9,7 +10,7 @@ import Synchronization
 /// ``TensorFile/withBytes(of:_:)`` of its ``file``.
 public struct WeightScope: Sendable {
   /// The file that holds the tensors.
-  public let file: any TensorFile
+  public let file: TensorFile
 
   /// What stands before each name, without the last dot; empty at the root.
   public let prefix: String
@@ -21,11 +22,11 @@ public struct WeightScope: Sendable {
   /// - Parameters:
   ///   - file: the file.
   ///   - use: is told each name that this scope and those made from it hand out.
-  public init(_ file: any TensorFile, recording use: TensorUse? = nil) {
+  public init(_ file: TensorFile, recording use: TensorUse? = nil) {
     self.init(file: file, prefix: "", use: use)
   }
 
-  private init(file: any TensorFile, prefix: String, use: TensorUse?) {
+  private init(file: TensorFile, prefix: String, use: TensorUse?) {
     self.file = file
     self.prefix = prefix
     self.use = use

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func attentionKernels() -> AttentionKernels {
+/// Attention, without the other families: see ``kernelTable()``.
+public func attentionKernels() -> AttentionKernels {
   AttentionKernels(
     attend: {
       attend(

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func fourierKernels() -> FourierKernels {
+/// Fourier mixing, without the other families: see ``kernelTable()``.
+public func fourierKernels() -> FourierKernels {
   FourierKernels(
     transform: { transformColumns(real: $0, imaginary: $1, $2, workspace: $3) },
     mixTokens: { mixTokens($0, part: $1, columns: $2, $3, into: $4, scratch: $5) },

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func machineKernels() -> MachineKernels {
+/// Measurements of the machine, without the other families: see ``kernelTable()``.
+public func machineKernels() -> MachineKernels {
   MachineKernels(
     multiplyAddPeak: { multiplyAddPeak($0) },
     readAll: { readAll($0, count: $1) },

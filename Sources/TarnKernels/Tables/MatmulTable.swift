@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func matmulKernels() -> MatmulKernels {
+/// Matrix products, without the other families: see ``kernelTable()``.
+public func matmulKernels() -> MatmulKernels {
   MatmulKernels(
     tileRows: TileShape.rows,
     tileColumns: TileShape.vectors &* 16,

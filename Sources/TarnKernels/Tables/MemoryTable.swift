@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func memoryKernels() -> MemoryKernels {
+/// Gathers, conversions and transpositions, without the other families: see ``kernelTable()``.
+public func memoryKernels() -> MemoryKernels {
   MemoryKernels(
     gather: { gather($0, indices: $1, adding: $2, into: $3) },
     gatherColumns: { gatherColumns(of: $0, indices: $1, adding: $2, into: $3) },

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func poolingKernels() -> PoolingKernels {
+/// PoNet's poolings, without the other families: see ``kernelTable()``.
+public func poolingKernels() -> PoolingKernels {
   PoolingKernels(
     sumRows: { sumRows($0, keep: $1, isNear: $2, into: $3) },
     accumulate: { accumulate($0, scale: $1, factor: $2, into: $3, count: $4) },

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func rowKernels() -> RowKernels {
+/// Normalisations, softmax and elementwise functions, without the other families: see ``kernelTable()``.
+public func rowKernels() -> RowKernels {
   RowKernels(
     layerNorm: { layerNorm($0, residual: $1, gain: $2, bias: $3, epsilon: $4, into: $5) },
     softmax: { softmax($0, lengths: nil, scale: $1, into: $2) },

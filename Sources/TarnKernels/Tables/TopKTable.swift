@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func topKKernels() -> TopKKernels {
+/// Soft and hard top-k, without the other families: see ``kernelTable()``.
+public func topKKernels() -> TopKKernels {
   TopKKernels(
     rank: { rank($0, count: $1, into: $2, workspace: $3) },
     planSoftTopK: {

@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func vectorKernels() -> VectorKernels {
+/// Vector operations, without the other families: see ``kernelTable()``.
+public func vectorKernels() -> VectorKernels {
   VectorKernels(
     addProducts: { addProducts($0, $1, count: $2, to: $3) },
     addMagnitudes: { addMagnitudes($0, count: $1, to: $2) },

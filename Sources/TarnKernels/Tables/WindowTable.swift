@@ -1,8 +1,9 @@
 // One family of the module's table.
 
-import TarnKernelInterface
+public import TarnKernelInterface
 
-func windowKernels() -> WindowKernels {
+/// Sliding and strided windows, without the other families: see ``kernelTable()``.
+public func windowKernels() -> WindowKernels {
   WindowKernels(
     poolAlone: { poolAlone($0, $1, windows: $2, outputs: $3, into: $4) },
     poolBlocks: { poolBlocks($0, $1, windows: $2, into: $3, scratch: $4) },

@@ -147,7 +147,7 @@ extension ConfigurationFile {
     _ key: String, default standard: Choice
   ) throws(CheckpointError) -> Choice {
     let name = try string(
-      key, oneOf: Choice.allCases.map(\.rawValue), default: standard.rawValue)
+      key, oneOf: Choice.allCases.map { $0.rawValue }, default: standard.rawValue)
     return Choice(rawValue: name) ?? standard
   }
 }
@@ -181,7 +181,7 @@ extension FunnelConfiguration {
       throw .operation(
         .invalidArgument(
           operation: "FunnelConfiguration", argument: "name", found: "\"\(name)\"",
-          expected: FunnelConfiguration.published.map(\.name).joined(separator: " or ")))
+          expected: FunnelConfiguration.published.map { $0.name }.joined(separator: " or ")))
     }
     self = found.configuration
   }

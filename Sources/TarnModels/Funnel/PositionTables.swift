@@ -2,6 +2,7 @@
 
 internal import Synchronization
 internal import Tarn
+internal import TarnSystem
 
 /// The position vectors of a model's layers for the lengths that it has met.
 ///
@@ -83,7 +84,7 @@ struct PositionTable: Sendable {
 /// t mod 64 and one by the rest, both from repeated turns, so a row does not depend on the others.
 func waves(_ distances: [Int], unit: Int, size d: Int) -> [Float] {
   let half = d / 2
-  let most = distances.map(\.magnitude).max() ?? 0
+  let most = distances.map { $0.magnitude }.max() ?? 0
   var elements = [Float](repeating: 0, count: distances.count * d)
   for k in 0..<half {
     let (c, s) = cosineAndSine(exponential(-Double(k) / Double(half) * 9.210340371976184))

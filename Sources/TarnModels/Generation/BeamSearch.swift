@@ -49,7 +49,7 @@ struct BeamSearch {
     hypotheses.enumerated().sorted {
       $0.element.score != $1.element.score
         ? $0.element.score > $1.element.score : $0.offset < $1.offset
-    }.map(\.element)
+    }.map { $0.element }
   }
 
   /// A row that may be continued by a token.
@@ -190,5 +190,5 @@ public func beamSearch(
     steps += 1
     progress(steps)
   }
-  return searches.map(\.found)
+  return searches.map { $0.found }
 }

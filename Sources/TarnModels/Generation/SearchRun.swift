@@ -53,8 +53,8 @@ extension PyramidionModel {
       &decoding, sources: Array(repeating: width, count: documents), vocabulary: vocabularySize,
       positions: positions, options: search.options, on: execution
     ).map { $0.prefix(5) }
-    let count = found.map(\.count).max() ?? 0
-    let length = found.joined().map(\.tokens.count).max() ?? 0
+    let count = found.map { $0.count }.max() ?? 0
+    let length = found.joined().map { $0.tokens.count }.max() ?? 0
     /// A tensor with `size` elements for each text.
     func tensor(
       _ name: String, _ size: Int?, fill: Float, _ values: (Hypothesis) -> [Float]

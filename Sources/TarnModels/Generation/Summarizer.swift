@@ -3,6 +3,7 @@
 internal import Tarn
 internal import TarnCheckpoints
 public import TarnText
+internal import TarnSystem
 
 extension PyramidionDecoding: NextTokenDecoder {}
 
@@ -166,7 +167,7 @@ public struct Summarizer: Sendable {
       var decoding = try PyramidionDecoding(
         model, memory: model.encode(batch), beams: options.beam, maxLength: longest)
       results += try beamSearch(
-        &decoding, sources: batch.map(\.count), vocabulary: tokenizer.dictionary.count,
+        &decoding, sources: batch.map { $0.count }, vocabulary: tokenizer.dictionary.count,
         positions: positions, options: options, on: model.execution, progress: progress)
     }
     return results

@@ -299,7 +299,7 @@ public struct LongRangeArenaModel: Sendable {
     let inputs = sequences.map { prepared($0, mask: $0.map { $0 != 0 }) }
     let (rows, states) = try states(inputs, keepsAll: false)
     return try operation { () throws(TarnError) in
-      try pool(states[0], rows, lengths: sequences.map(\.count))
+      try pool(states[0], rows, lengths: sequences.map { $0.count })
     }
   }
 }

@@ -87,7 +87,7 @@ struct PoNetRows: Sendable {
           sequence: s, list: "segments", found: count, expected: input.ids.count)
       }
     }
-    batch = try TokenBatch(inputs.map(\.tokens), limits: limits)
+    batch = try TokenBatch(inputs.map { $0.tokens }, limits: limits)
     reserve(batch.count)
     for (s, input) in inputs.enumerated() {
       let n = input.ids.count

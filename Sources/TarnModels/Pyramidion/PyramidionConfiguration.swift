@@ -127,7 +127,7 @@ public struct PyramidionConfiguration: Sendable, Equatable {
     outputSize = try args.optionalInteger(
       "decoder_output_dim", in: 1...65536, default: decoder.size)
     let known = PyramidionConfiguration.activations
-    let name = try args.string("activation_fn", oneOf: known.map(\.key), default: "relu")
+    let name = try args.string("activation_fn", oneOf: known.map { $0.key }, default: "relu")
     activation = known.first { $0.key == name }?.value
     sharesAllEmbeddings = try args.boolean("share_all_embeddings", default: false)
     sharesDecoderEmbeddings =

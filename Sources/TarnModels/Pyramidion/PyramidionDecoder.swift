@@ -97,7 +97,7 @@ struct PyramidionDecoder: Sendable {
     _ targets: [[Int32]], _ memory: PyramidionMemory, trace: PyramidionTrace? = nil,
     on execution: Execution
   ) throws(TarnError) -> Matrix {
-    let sequences = try Ragged(lengths: targets.map(\.count))
+    let sequences = try Ragged(lengths: targets.map { $0.count })
     let ids = targets.flatMap { $0 }
     let keep = ids.map { Int($0) != PyramidionEmbeddings.padding }
     let seen = keep.contains(false) ? keep : nil

@@ -3,6 +3,7 @@
 internal import Synchronization
 internal import Tarn
 internal import TarnCheckpoints
+internal import TarnSystem
 
 /// `x = √d·E[token] + position[id]`, and a layer norm of that if the model has one.
 struct PyramidionEmbeddings: Sendable {

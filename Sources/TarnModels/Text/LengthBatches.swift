@@ -33,6 +33,6 @@ struct LengthBatches {
   ) throws(ModelError) -> [Result] {
     var results: [(Int, Result)] = []
     for batch in batches { results += zip(batch, try body(batch)) }
-    return results.sorted { $0.0 < $1.0 }.map(\.1)
+    return results.sorted { $0.0 < $1.0 }.map { $0.1 }
   }
 }

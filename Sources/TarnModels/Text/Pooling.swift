@@ -1,6 +1,7 @@
 // From the hidden states of a text to one vector.
 
 internal import Tarn
+public import TarnText
 
 /// How the hidden states of a text become one vector.
 public enum Pooling: String, CaseIterable, Sendable {
@@ -48,4 +49,30 @@ func normalized(_ x: Matrix, on execution: Execution) throws(TarnError) -> Matri
     x, gain: Matrix(Array(repeating: 1 / d.squareRoot(), count: x.columns)),
     epsilon: 1e-24 / d, into: &y, on: execution)
   return y
+}
+
+extension EncoderModel {
+  /// A vector for each encoded text, in batches of like length; results in the order of the texts.
+  ///
+  /// - Throws: ``ModelError`` for an encoding that does not fit the model.
+  public func vectors(
+    _ documents: [DocumentEncoding], _ pooling: Pooling, normalizes: Bool
+  ) throws(ModelError) -> [[Float]] {
+    try LengthBatches(documents.map { $0.encoding.count }).map { (batch) throws(ModelError) in
+      let inputs = batch.map { Input(documents[$0]) }
+      let pooled: Matrix
+      if pooling == .cls {
+        pooled = try firstStates(inputs)
+      } else {
+        let states = try states(inputs)
+        pooled = try operation { () throws(TarnError) in
+          try states.pooled(pooling, on: execution)
+        }
+      }
+      let vectors = try operation { () throws(TarnError) in
+        normalizes ? try normalized(pooled, on: execution) : pooled
+      }
+      return batch.indices.map { vectors.rows($0..<$0 + 1).elements }
+    }
+  }
 }

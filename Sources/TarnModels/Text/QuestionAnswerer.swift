@@ -88,7 +88,7 @@ public struct QuestionAnswerer<Model: EncoderModel>: Sendable {
   package func answers(
     _ documents: [DocumentEncoding], _ texts: [String], longest: Int
   ) throws(ModelError) -> [Answer] {
-    try LengthBatches(documents.map(\.encoding.count)).map { (batch) throws(ModelError) in
+    try LengthBatches(documents.map { $0.encoding.count }).map { (batch) throws(ModelError) in
       let logits = try model.answerLogits(batch.map { Model.Input(documents[$0]) })
       var answers: [Answer] = []
       for (i, logits) in zip(batch, logits) {

@@ -112,7 +112,7 @@ public struct TextClassifier<Model: EncoderModel>: Sendable {
   ///
   /// - Throws: ``ModelError`` for an encoding that does not fit the model.
   public func classify(_ encodings: [DocumentEncoding]) throws(ModelError) -> [Classification] {
-    let lengths = encodings.map(\.encoding.count)
+    let lengths = encodings.map { $0.encoding.count }
     return try LengthBatches(lengths).map { (batch) throws(ModelError) in
       let logits = try model.sequenceLogits(batch.map { Model.Input(encodings[$0]) })
       let scores = try scores(of: logits)

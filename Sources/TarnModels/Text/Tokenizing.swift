@@ -3,6 +3,7 @@
 internal import Tarn
 public import TarnCheckpoints
 public import TarnText
+internal import TarnSystem
 
 extension WordPieceTokenizer {
   /// Reads the vocabulary of a checkpoint directory and how texts are prepared.

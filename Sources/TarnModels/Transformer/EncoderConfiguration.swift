@@ -57,7 +57,7 @@ public struct EncoderConfiguration: Sendable, Equatable {
     let known = EncoderConfiguration.activations
     let standard = known.first { $0.value == activation }
     let name = try file.string(
-      "hidden_act", oneOf: known.map(\.key), default: standard?.key)
+      "hidden_act", oneOf: known.map { $0.key }, default: standard?.key)
     activation = known.first { $0.key == name }?.value ?? activation
     let architectures = try file.strings("architectures", default: [])
     head = HeadKind.allCases.first { kind in
@@ -66,25 +66,83 @@ public struct EncoderConfiguration: Sendable, Equatable {
     // Published files may have null.
     if file.has("problem_type") {
       problem = ProblemType(
-        rawValue: try file.string("problem_type", oneOf: ProblemType.allCases.map(\.rawValue)))
+        rawValue: try file.string("problem_type", oneOf: ProblemType.allCases.map { $0.rawValue }))
     }
   }
 }
 
 /// The configuration of a model: its own values, and those of ``encoder`` as if they were its own.
-@dynamicMemberLookup
 public protocol ModelConfiguration: Sendable, Equatable {
   /// What the model shares with other encoders.
   var encoder: EncoderConfiguration { get set }
 }
 
+// Written out: Embedded Swift has no key paths.
 extension ModelConfiguration {
-  /// A value of ``encoder``.
-  public subscript<Value>(
-    dynamicMember path: WritableKeyPath<EncoderConfiguration, Value>
-  ) -> Value {
-    get { encoder[keyPath: path] }
-    set { encoder[keyPath: path] = newValue }
+  /// ``EncoderConfiguration/hiddenSize`` of ``encoder``.
+  public var hiddenSize: Int {
+    get { encoder.hiddenSize }
+    set { encoder.hiddenSize = newValue }
+  }
+
+  /// ``EncoderConfiguration/layers`` of ``encoder``.
+  public var layers: Int {
+    get { encoder.layers }
+    set { encoder.layers = newValue }
+  }
+
+  /// ``EncoderConfiguration/intermediateSize`` of ``encoder``.
+  public var intermediateSize: Int {
+    get { encoder.intermediateSize }
+    set { encoder.intermediateSize = newValue }
+  }
+
+  /// ``EncoderConfiguration/activation`` of ``encoder``.
+  public var activation: ElementwiseFunction {
+    get { encoder.activation }
+    set { encoder.activation = newValue }
+  }
+
+  /// ``EncoderConfiguration/epsilon`` of ``encoder``.
+  public var epsilon: Float {
+    get { encoder.epsilon }
+    set { encoder.epsilon = newValue }
+  }
+
+  /// ``EncoderConfiguration/vocabularySize`` of ``encoder``.
+  public var vocabularySize: Int {
+    get { encoder.vocabularySize }
+    set { encoder.vocabularySize = newValue }
+  }
+
+  /// ``EncoderConfiguration/tokenTypes`` of ``encoder``.
+  public var tokenTypes: Int {
+    get { encoder.tokenTypes }
+    set { encoder.tokenTypes = newValue }
+  }
+
+  /// ``EncoderConfiguration/positions`` of ``encoder``.
+  public var positions: Int {
+    get { encoder.positions }
+    set { encoder.positions = newValue }
+  }
+
+  /// ``EncoderConfiguration/labels`` of ``encoder``.
+  public var labels: [String] {
+    get { encoder.labels }
+    set { encoder.labels = newValue }
+  }
+
+  /// ``EncoderConfiguration/head`` of ``encoder``.
+  public var head: HeadKind? {
+    get { encoder.head }
+    set { encoder.head = newValue }
+  }
+
+  /// ``EncoderConfiguration/problem`` of ``encoder``.
+  public var problem: ProblemType? {
+    get { encoder.problem }
+    set { encoder.problem = newValue }
   }
 }
 

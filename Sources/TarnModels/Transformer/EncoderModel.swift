@@ -49,6 +49,13 @@ public protocol EncoderModel: Sendable {
   ///
   /// - Throws: as ``states(_:)``.
   func firstStates(_ inputs: [Input]) throws(ModelError) -> Matrix
+
+  /// A vector for each encoded text: its hidden states pooled, and scaled to length 1 if asked for.
+  ///
+  /// - Throws: as ``states(_:)``.
+  func vectors(
+    _ documents: [DocumentEncoding], _ pooling: Pooling, normalizes: Bool
+  ) throws(ModelError) -> [[Float]]
 }
 
 extension TokenInput: EncoderInput {

@@ -273,6 +273,6 @@ public struct EncoderHeads: Sendable {
       (answer != nil, "question-answering"), (maskedLanguageModel != nil, "masked-lm"),
       (relationship != nil, name), (discriminator != nil, "discriminator"),
     ]
-    return names.filter(\.0).map(\.1)
+    return names.filter { $0.0 }.map { $0.1 }
   }
 }

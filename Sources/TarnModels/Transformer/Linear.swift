@@ -25,7 +25,7 @@ struct Linear: Sendable {
 
   /// Layers that share their input, side by side as ``/Tarn/PackedMatrix/init(joining:)`` puts them.
   init(joining parts: [Linear]) throws(TarnError) {
-    weight = try PackedMatrix(joining: parts.map(\.weight))
+    weight = try PackedMatrix(joining: parts.map { $0.weight })
     var elements: [Float] = []
     for part in parts {
       let start = PackedMatrix.start(after: elements.count)

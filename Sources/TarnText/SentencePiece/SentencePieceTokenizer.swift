@@ -114,8 +114,8 @@ public struct SentencePieceTokenizer: Sendable {
     symbols = tables.symbols
     reserved = tables.reserved
     byteIDs = tables.byteIDs
-    scores = model.pieces.map(\.score)
-    kinds = model.pieces.map(\.kind)
+    scores = model.pieces.map { $0.score }
+    kinds = model.pieces.map { $0.kind }
     hasUnusedPieces = kinds.contains(.unused)
     wordsAreIndependent = !hasUnusedPieces && !tables.hasInnerSpace
     extremeScores = tables.extremeScores

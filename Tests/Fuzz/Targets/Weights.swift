@@ -70,7 +70,7 @@ func checkShardIndex(_ bytes: [UInt8]) throws(BrokenPromise) {
 ///   - bytes: its contents; nil for shards.
 /// - Throws: the promise that does not hold.
 private func checkTensors(
-  of file: some TensorFile, in bytes: [UInt8]?
+  of file: TensorFile, in bytes: [UInt8]?
 ) throws(BrokenPromise) {
   try require(
     Set(file.tensors.map(\.name)).count == file.tensors.count, "two tensors of one name")
@@ -125,7 +125,7 @@ private func checkElements(
 
 /// Values are as many as elements, and come for the types that they are promised for.
 private func checkValues(
-  of tensor: TensorInfo, in file: some TensorFile
+  of tensor: TensorInfo, in file: TensorFile
 ) throws(BrokenPromise) {
   let floats = try accepted { () throws(CheckpointError) in try file.floats(of: tensor) }
   let isFloat = ElementType.weights.contains(tensor.elementType)

@@ -2,6 +2,7 @@
 // process, TarnKernelCheck runs it under an emulator.
 
 public import Tarn
+internal import TarnSystem
 
 /// How much a check does.
 public enum CheckSize: Sendable {

@@ -2,6 +2,7 @@
 
 internal import Tarn
 internal import TarnCheckpoints
+internal import TarnSystem
 
 /// The checks of this file.
 let topKFixtureChecks: [KernelCheck] = [

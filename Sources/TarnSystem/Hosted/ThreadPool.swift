@@ -18,11 +18,12 @@ internal import Synchronization
 ///
 /// The workers spin for some microseconds after a job, then sleep. A process that forks must not
 /// use Tarn in the child before it calls exec.
-@safe final class ThreadPool: @unchecked Sendable {
-  static let shared = ThreadPool()
+@safe package final class ThreadPool: @unchecked Sendable {
+  /// The pool of the process.
+  package static let shared = ThreadPool()
 
   /// The largest thread count that may be asked for.
-  static let limit = 1024
+  package static let limit = 1024
 
   /// Rounds of looking for work before a worker sleeps.
   private static let spins = 20_000
@@ -55,7 +56,7 @@ internal import Synchronization
   }
 
   /// Calls `body` once for each number below `count`, on at most `threads` threads.
-  func run(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
+  package func run(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
     let helpers = min(threads, count) - 1
     guard helpers > 0,
       owned.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged

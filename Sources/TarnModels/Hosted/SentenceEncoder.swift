@@ -3,6 +3,7 @@
 public import Tarn
 internal import TarnCheckpoints
 public import TarnText
+internal import TarnSystem
 
 /// An encoder with a pooling: a vector for each text, close for texts that mean the same.
 ///
@@ -104,28 +105,7 @@ public struct SentenceEncoder: Sendable {
   ///
   /// - Throws: ``ModelError`` for an encoding that does not fit the model.
   public func embed(_ documents: [DocumentEncoding]) throws(ModelError) -> [[Float]] {
-    try embed(documents, model)
-  }
-
-  private func embed<Model: EncoderModel>(
-    _ documents: [DocumentEncoding], _ model: Model
-  ) throws(ModelError) -> [[Float]] {
-    try LengthBatches(documents.map(\.encoding.count)).map { (batch) throws(ModelError) in
-      let inputs = batch.map { Model.Input(documents[$0]) }
-      let pooled: Matrix
-      if pooling == .cls {
-        pooled = try model.firstStates(inputs)
-      } else {
-        let states = try model.states(inputs)
-        pooled = try operation { () throws(TarnError) in
-          try states.pooled(pooling, on: model.execution)
-        }
-      }
-      let vectors = try operation { () throws(TarnError) in
-        normalizes ? try normalized(pooled, on: model.execution) : pooled
-      }
-      return batch.indices.map { vectors.rows($0..<$0 + 1).elements }
-    }
+    try model.vectors(documents, pooling, normalizes: normalizes)
   }
 }
 
@@ -198,7 +178,7 @@ extension Pooling {
       "pooling_mode_max_tokens": .max,
     ]
     if file.has("pooling_mode") {
-      let name = try file.string("pooling_mode", oneOf: Pooling.allCases.map(\.rawValue))
+      let name = try file.string("pooling_mode", oneOf: Pooling.allCases.map { $0.rawValue })
       self = Pooling(rawValue: name) ?? .mean
       return
     }
@@ -208,7 +188,7 @@ extension Pooling {
       guard let mode = modes.first(where: { $0.key == key })?.value, chosen.isEmpty else {
         throw file.wrongValue(
           key,
-          expected: "one of \(modes.map(\.key).joined(separator: ", ")) alone to be true")
+          expected: "one of \(modes.map { $0.key }.joined(separator: ", ")) alone to be true")
       }
       chosen.append(mode)
     }

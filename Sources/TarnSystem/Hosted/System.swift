@@ -1,4 +1,4 @@
-// The few questions that are put to the operating system.
+// The few questions that are put to an operating system.
 
 #if canImport(Glibc)
   internal import Glibc
@@ -50,7 +50,7 @@ package func processorCount() -> Int {
 
 #if canImport(Darwin)
   /// A string value of sysctl, empty if there is none.
-  func sysctlString(_ name: String) -> String {
+  package func sysctlString(_ name: String) -> String {
     var size = 0
     // SAFETY: the first call asks for the size, the second writes at most that.
     guard unsafe sysctlbyname(name, nil, &size, nil, 0) == 0, size > 0 else { return "" }
@@ -59,53 +59,6 @@ package func processorCount() -> Int {
     return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 #endif
-
-/// Memory straight from the system, in pages of 2 MB where Linux gives them to those who ask.
-///
-/// A page has one entry in the processor's address tables, whatever its size: with large ones, 13 to 50 MB
-/// are read and written 1.2 to 1.4 times as fast. Memory that an allocator has had before keeps its small
-/// pages.
-enum LargePages {
-  private static var pageBytes: Int { 2 << 20 }
-
-  /// Whether a matrix of so many bytes is worth pages of its own.
-  static func areWorth(_ byteCount: Int) -> Bool { byteCount >= 2 * pageBytes }
-
-  /// Zeros, aligned to a large page; nil where there are none to be had.
-  static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-    #if os(Linux)
-      // One page more than is needed; what lies outside of the aligned part is given back.
-      let needed = mappedBytes(byteCount)
-      let (whole, overflow) = needed.addingReportingOverflow(pageBytes)
-      guard !overflow,
-        let start = unsafe mmap(
-          nil, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-        unsafe start != MAP_FAILED
-      else { return nil }
-      let before = -Int(bitPattern: start) & (pageBytes - 1)
-      let memory = unsafe start + before
-      // SAFETY: these parts belong to the mapping, and nobody knows them.
-      if before > 0 { unsafe munmap(start, before) }
-      unsafe munmap(memory + needed, pageBytes - before)
-      // Without large pages it is memory all the same. The end of the last page stays in small ones.
-      _ = unsafe madvise(memory, byteCount & -pageBytes, MADV_HUGEPAGE)
-      return unsafe memory
-    #else
-      return nil
-    #endif
-  }
-
-  /// Gives back what ``allocate(_:)`` gave for as many bytes.
-  static func deallocate(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
-    #if os(Linux)
-      // SAFETY: the mapping is whole, and the caller was its only owner.
-      unsafe munmap(memory, mappedBytes(byteCount))
-    #endif
-  }
-
-  /// Small pages that hold so many bytes.
-  private static func mappedBytes(_ byteCount: Int) -> Int { (byteCount + 0xFFFF) & ~0xFFFF }
-}
 
 /// Whether something exists at a path.
 package func fileExists(_ path: String) -> Bool {
