@@ -53,6 +53,10 @@ func kernels(_ name: String, march: String?, define: [String]) -> Target {
   )
 }
 
+/// TARN_STATIC=1 links the tool with no shared library at all; with `--static-swift-stdlib`, on Linux.
+let toolLinking: [LinkerSetting] =
+  Context.environment["TARN_STATIC"] == "1" ? [.unsafeFlags(["-static-executable"])] : []
+
 var kernelTargets = [kernels("TarnKernels", march: nil, define: [])]
 var tarnSettings = safe
 
@@ -114,6 +118,12 @@ let package = Package(
       dependencies: ["Tarn", "TarnKernelInterface", "TarnCheckpoints", "TarnSystem"],
       path: "Tests/TarnTestSupport",
       swiftSettings: strict + optimized),
+    // What tests need of Foundation; the tool is linked without it.
+    .target(
+      name: "TarnTestSystem",
+      dependencies: ["TarnCheckpoints"],
+      path: "Tests/TarnTestSystem",
+      swiftSettings: strict + optimized),
     .target(
       name: "TarnBenchmarkSuite",
       dependencies: [
@@ -128,7 +138,8 @@ let package = Package(
         "TarnKernelInterface",
       ],
       resources: [.copy("Resources/ponet-hyperpartisan-mini")],
-      swiftSettings: safe),
+      swiftSettings: safe,
+      linkerSettings: toolLinking),
     .executableTarget(
       name: "TarnBenchmarks",
       dependencies: ["TarnBenchmarkSuite", "Tarn"],
@@ -136,7 +147,9 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "TarnFuzzTargets",
-      dependencies: ["TarnModels", "TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem",
+      ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: strict),
     .executableTarget(
@@ -158,19 +171,19 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TarnCheckpointsTests",
-      dependencies: ["TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnTextTests",
-      dependencies: ["TarnText", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnText", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnModelsTests",
-      dependencies: ["TarnModels", "TarnSystem", "TarnTestSupport"],
+      dependencies: ["TarnModels", "TarnSystem", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnToolTests",
-      dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport"],
+      dependencies: ["TarnTool", "TarnCheckpoints", "TarnTestSupport", "TarnTestSystem"],
       swiftSettings: strict),
     .testTarget(
       name: "TarnFuzzTests",

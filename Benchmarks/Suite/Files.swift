@@ -1,5 +1,8 @@
 // Files, and the date that stands in them.
 
+import TarnCheckpoints
+import TarnSystem
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -22,6 +25,31 @@ private func append(_ text: String, to path: String, _ mode: String) throws(Benc
   // SAFETY: the file was opened above.
   let isWritten = unsafe fputs(text, file) >= 0
   guard unsafe fclose(file) == 0, isWritten else { throw .unwritable(path, reason()) }
+}
+
+/// A copy of a file under a name that no other has; the caller removes it.
+func temporaryCopy(of path: String) throws(BenchmarkError) -> String {
+  let file: MappedFile
+  do { file = try MappedFile(path: path) } catch { throw .failed(error.description) }
+  let folder = environmentVariable("TMPDIR") ?? "/tmp"
+  var template = Array((folder + "/tarn-XXXXXX").utf8CString)
+  // SAFETY: mkstemp replaces the letters X of a terminated string.
+  let descriptor = unsafe mkstemp(&template)
+  let copy = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  // SAFETY: the descriptor is a file's, and the stream, which owns it, is closed once.
+  guard descriptor >= 0, let stream = unsafe fdopen(descriptor, "w") else {
+    throw .unwritable(copy, reason())
+  }
+  let isWritten = file.withBytes { bytes in
+    // SAFETY: the bytes are there inside the closure.
+    unsafe bytes.withUnsafeBytes { unsafe fwrite($0.baseAddress, 1, $0.count, stream) == $0.count }
+  }
+  guard unsafe fclose(stream) == 0, isWritten else {
+    let reason = reason()
+    unsafe unlink(copy)
+    throw .unwritable(copy, reason)
+  }
+  return copy
 }
 
 private func reason() -> String {

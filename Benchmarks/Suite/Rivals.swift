@@ -2,10 +2,14 @@
 //
 // A library that is named again, under another environment, is loaded again, from a copy of the file:
 // the loader would hand out the first one.
-//
-// Foundation: temporary files, and the C library with its loader. Only this file needs it.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// `C = A·B` or `C = A·Bᵀ` by somebody else; all row-major, without gaps.
 @safe struct Rival {
@@ -62,9 +66,9 @@ import Foundation
     }
     self.path = path
     let isCopy = others.contains { $0.path == path }
-    let loaded = isCopy ? try Rival.copy(path) : path
+    let loaded = isCopy ? try temporaryCopy(of: path) : path
     // Once the loader has mapped it, the copy needs no name.
-    defer { if isCopy { try? FileManager.default.removeItem(atPath: loaded) } }
+    defer { if isCopy { unsafe unlink(loaded) } }
     // SAFETY: dlopen takes a terminated string and returns nil or a handle, which is kept open.
     guard let handle = unsafe dlopen(loaded, RTLD_NOW | RTLD_LOCAL) else {
       let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "no reason given"
@@ -137,15 +141,6 @@ import Foundation
       let one = unsafe Stored(x, stride: 1)
       unsafe multiply(product, 1, 1, 1, 1, one, one, 0, &y, 1)
     }
-  }
-
-  /// A copy of the file, which the loader takes for another library.
-  private static func copy(_ path: String) throws -> String {
-    let target = NSTemporaryDirectory() + "tarn-rival-" + UUID().uuidString
-    do { try FileManager.default.copyItem(atPath: path, toPath: target) } catch {
-      throw BenchmarkError.library(path, error.localizedDescription)
-    }
-    return target
   }
 
   /// Variables that choose other kernels of a library, a setting each; empty where none is known.

@@ -28,7 +28,7 @@ enum Classify {
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
     let options = try ModelOptions(arguments)
-    let directory = arguments.values["--model"] ?? BundledModel.directory
+    let directory = try arguments.modelDirectory()
     let encoder = try failing { () throws(ModelError) in
       try LoadedModel.encoder(directory: directory, options: options)
     }

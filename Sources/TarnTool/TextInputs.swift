@@ -69,15 +69,15 @@ struct TextSource: ~Copyable {
   private var lines: InputBytes?
   private var number = 0
 
-  init(_ arguments: Arguments) {
+  init(_ arguments: Arguments) throws(ToolError) {
     isJSONLines = arguments.has("--jsonl")
     var paths = arguments.operands
-    if arguments.has("--samples") { paths.append(BundledModel.samples) }
+    if arguments.has("--samples") { paths.append(try BundledModel.samples()) }
     if paths.isEmpty {
       if Output.isTerminal(0) {
         Output.message(
           "tarn: no INPUT: reading the articles that come with the tool; see --help")
-        paths = [BundledModel.samples]
+        paths = [try BundledModel.samples()]
       } else {
         paths = ["-"]
       }
@@ -145,7 +145,7 @@ extension Arguments {
     stopsAtBadLine: Bool = false, atOnce: Int = 256,
     _ body: ([TextInput]) throws(ToolError) -> [Result<TextResult, ToolError>]
   ) throws(ToolError) -> Bool {
-    var source = TextSource(self)
+    var source = try TextSource(self)
     var progress = Progress(isShown: !has("--quiet") && !has("--json"))
     let start = ContinuousClock.now
     var (texts, tokens) = (0, 0)

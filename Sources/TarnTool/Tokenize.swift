@@ -24,7 +24,7 @@ enum Tokenize {
 
   @Sendable private static func run(_ arguments: Arguments) throws(ToolError) -> Bool {
     let options = try ModelOptions(arguments)
-    let directory = arguments.values["--model"] ?? BundledModel.directory
+    let directory = try arguments.modelDirectory()
     if isFairseqDirectory(directory) { return try runFairseq(arguments, directory, options) }
     let tokenizer = try failing { () throws(ModelError) in
       try WordPieceTokenizer(checkpoint: directory)

@@ -39,7 +39,7 @@ import Tarn
     _ = signal(SIGPIPE, SIG_IGN)
     var command: Command?
     do throws(ToolError) {
-      let isGood = try run(Array(CommandLine.arguments.dropFirst()), found: &command)
+      let isGood = try run(Array(Executable.words.dropFirst()), found: &command)
       Output.flush()
       exit(isGood ? 0 : 1)
     } catch {

@@ -44,7 +44,7 @@ enum Verify {
     if arguments.values["--blas"] == "" {
       throw .usage("option --blas: found \"\", expected a value")
     }
-    var settings = VerificationSettings(on: try arguments.execution())
+    var settings = VerificationSettings(on: try arguments.execution(), tool: Executable.path)
     settings.isQuick = arguments.has("--quick")
     settings.library = arguments.values["--blas"]
     if let library = settings.library, environmentVariable(bitsOfLibraryVariable) != nil {

@@ -1,4 +1,5 @@
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 @testable import TarnCheckpoints

@@ -1,5 +1,6 @@
 import Foundation
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 @testable import TarnCheckpoints

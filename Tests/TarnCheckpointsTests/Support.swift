@@ -1,6 +1,7 @@
 import Foundation
 import TarnCheckpoints
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 /// A safetensors file from the text of its header and its data.

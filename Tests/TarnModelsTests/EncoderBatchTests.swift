@@ -4,6 +4,7 @@ import Foundation
 import Tarn
 import TarnCheckpoints
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 @testable import TarnModels

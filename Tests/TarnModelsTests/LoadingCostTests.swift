@@ -3,6 +3,7 @@
   import TarnCheckpoints
   import TarnKernelInterface
   import TarnTestSupport
+  import TarnTestSystem
   import TarnText
   import Testing
 

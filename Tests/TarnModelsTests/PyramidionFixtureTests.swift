@@ -5,6 +5,7 @@ import Tarn
 import TarnCheckpoints
 import TarnKernelInterface
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 @testable import TarnModels

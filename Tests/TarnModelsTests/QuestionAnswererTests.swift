@@ -2,7 +2,7 @@
 
 import Tarn
 import TarnCheckpoints
-import TarnTestSupport
+import TarnTestSystem
 import TarnText
 import Testing
 

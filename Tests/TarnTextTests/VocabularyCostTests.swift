@@ -1,5 +1,6 @@
 #if os(Linux)
   import TarnTestSupport
+  import TarnTestSystem
   import Testing
 
   @testable import TarnText

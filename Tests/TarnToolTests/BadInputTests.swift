@@ -3,6 +3,7 @@
 import Foundation
 import TarnCheckpoints
 import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 struct BadInputTests {

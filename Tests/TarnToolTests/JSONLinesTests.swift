@@ -1,7 +1,7 @@
 // JSON Lines in, JSON Lines out: order, fields, bad lines, streams that wait and streams that end.
 
 import Foundation
-import TarnTestSupport
+import TarnTestSystem
 import TarnCheckpoints
 import Testing
 

@@ -3,6 +3,7 @@
 import Foundation
 import TarnCheckpoints
 import TarnTestSupport
+import TarnTestSystem
 
 /// The directory of the model that comes with the tool.
 let bundledModel = URL(fileURLWithPath: #filePath)

@@ -2,7 +2,7 @@
 
 import Foundation
 import TarnCheckpoints
-import TarnTestSupport
+import TarnTestSystem
 import Testing
 
 struct VerifyTests {

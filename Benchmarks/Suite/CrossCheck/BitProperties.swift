@@ -1,9 +1,5 @@
 // Which bits stay equal: for threads, instruction sets, and a row alone or among others.
-//
-// Foundation: the tool starts itself again, once for each setting of a library, which reads its variables
-// when it is loaded and can be loaded once.
 
-import Foundation
 import Tarn
 import TarnTestSupport
 
@@ -110,8 +106,7 @@ func libraryBits(
   var failures: [String] = []
   func run(threads: Int, _ variable: String? = nil) -> (kernel: String, bits: [Bits])? {
     progress("bits: \(library.name), \(threads) threads \(variable ?? "")")
-    let found = bitsOfChild(
-      specification, threads: threads, variable: variable, isQuick: settings.isQuick)
+    let found = bitsOfChild(specification, threads: threads, variable: variable, settings)
     if found == nil { failures.append(variable ?? "\(threads) threads") }
     return found
   }
@@ -165,26 +160,16 @@ package func printBits(
 
 /// The bits that the library has in a new process; nil if that fails.
 private func bitsOfChild(
-  _ specification: String, threads: Int, variable: String?, isQuick: Bool
+  _ specification: String, threads: Int, variable: String?, _ settings: VerificationSettings
 ) -> (kernel: String, bits: [Bits])? {
-  let process = Process()
-  let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-  process.executableURL = URL(fileURLWithPath: own ?? CommandLine.arguments[0])
-  process.arguments =
-    ["verify", "--blas", specification, "--threads", "\(threads)"] + (isQuick ? ["--quick"] : [])
-  var environment = ProcessInfo.processInfo.environment
-  environment[bitsOfLibraryVariable] = "1"
+  let arguments =
+    ["verify", "--blas", specification, "--threads", "\(threads)"]
+    + (settings.isQuick ? ["--quick"] : [])
+  var variables = [bitsOfLibraryVariable: "1"]
   if let pair = variable?.split(separator: "=", maxSplits: 1), pair.count == 2 {
-    environment[String(pair[0])] = String(pair[1])
+    variables[String(pair[0])] = String(pair[1])
   }
-  process.environment = environment
-  let output = Pipe()
-  process.standardOutput = output
-  process.standardError = FileHandle.nullDevice
-  guard (try? process.run()) != nil else { return nil }
-  let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-  process.waitUntilExit()
-  guard process.terminationStatus == 0, process.terminationReason == .exit else { return nil }
+  guard let text = output(of: settings.tool, arguments, variables) else { return nil }
   let all = text.split(separator: "\n", omittingEmptySubsequences: false)
   let lines = all.dropFirst().compactMap { line -> Bits? in
     let words = line.split(separator: " ")
@@ -193,5 +178,5 @@ private func bitsOfChild(
       shape: String(words[0]), hash: hash,
       rowsAloneAreEqual: words[2] == "-" ? nil : words[2] == "equal")
   }
-  return lines.count == shapes(isQuick: isQuick).count ? (String(all[0]), lines) : nil
+  return lines.count == shapes(isQuick: settings.isQuick).count ? (String(all[0]), lines) : nil
 }

@@ -11,9 +11,14 @@ package struct VerificationSettings: Sendable {
   package var isQuick = false
   /// Kernels and threads of Tarn; the library gets as many threads.
   package var execution: Execution
+  /// The path of `tarn`, which is started again for each setting of a library.
+  package var tool: String
 
   /// Everything, without a library.
-  package init(on execution: Execution) { self.execution = execution }
+  package init(on execution: Execution, tool: String) {
+    self.execution = execution
+    self.tool = tool
+  }
 }
 
 /// The largest error of one side, in the unit of its line.

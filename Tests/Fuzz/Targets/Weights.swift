@@ -1,5 +1,6 @@
 import TarnCheckpoints
 import TarnTestSupport
+import TarnTestSystem
 
 func checkSafetensors(_ bytes: [UInt8]) throws(BrokenPromise) {
   let read = { () throws(CheckpointError) in

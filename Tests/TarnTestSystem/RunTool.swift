@@ -23,13 +23,14 @@ package struct ToolResult {
 package let toolURL = URL(fileURLWithPath: CommandLine.arguments[0])
   .deletingLastPathComponent().appendingPathComponent("tarn")
 
-/// Runs the tool as a shell would; all streams are files, so none can fill up.
+/// Runs the tool, or a copy of it, as a shell would; all streams are files, so none can fill up.
 package func tarn(
-  _ words: [String], input: [UInt8] = [], environment: [String: String] = [:]
+  _ words: [String], input: [UInt8] = [], environment: [String: String] = [:],
+  tool: URL = toolURL
 ) throws -> ToolResult {
   let folder = try TemporaryDirectory()
   let process = Process()
-  process.executableURL = toolURL
+  process.executableURL = tool
   process.arguments = words
   process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
   let inputPath = try folder.write("input", input)
@@ -47,6 +48,8 @@ package func tarn(
 }
 
 /// Runs the tool with a text as its input.
-package func tarn(_ words: [String], text: String) throws -> ToolResult {
-  try tarn(words, input: Array(text.utf8))
+package func tarn(
+  _ words: [String], text: String, tool: URL = toolURL
+) throws -> ToolResult {
+  try tarn(words, input: Array(text.utf8), tool: tool)
 }
