@@ -87,10 +87,11 @@ private func placeOfFirst(
   _ columnStride: Int, _ offset: Int?
 ) throws(TarnError) -> Int {
   // With a stride of 0 a size may be beyond all memory; this leaves scratch sizes room.
+  let largest = Int(min(1 << 40, Int64(Int.max / 64)))
   for (name, size) in [("rows", rows), ("columns", columns)]
-  where !(0...1 << 40).contains(size) {
+  where !(0...largest).contains(size) {
     throw .invalidArgument(
-      operation: operation, argument: name, found: "\(size)", expected: "0 to \(1 << 40)")
+      operation: operation, argument: name, found: "\(size)", expected: "0 to \(largest)")
   }
   if rows == 0 || columns == 0 { return 0 }
   let down = (rows - 1).multipliedReportingOverflow(by: rowStride)
