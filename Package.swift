@@ -10,6 +10,22 @@ let isEmbedded = Context.environment["TARN_EMBEDDED"] == "1"
 /// Of the folders `Hosted` and `Embedded`, which declare the same names, each build has one.
 let otherSystem = [isEmbedded ? "Hosted" : "Embedded"]
 
+/// Settings of Embedded builds.
+///
+/// - `-disable-swift-specific-llvm-optzns`: these take what `swift_bridgeObjectRetain` returns for its
+///   argument, which in Embedded Swift 6.3 it is not: a short String then becomes an address of nothing.
+/// - `-sil-disable-pass=object-outliner`: it puts literals of arrays into weak symbols that are numbered in
+///   each module anew; the linker then gives a function that two modules hold the array of another line.
+/// - `-fno-math-errno`: as for the kernels, parts of which are compiled with the modules that call them.
+let embedded: [SwiftSetting] = [
+  .enableExperimentalFeature("Embedded"),
+  .enableExperimentalFeature("Extern"),
+  .unsafeFlags([
+    "-Xfrontend", "-disable-swift-specific-llvm-optzns", "-Xllvm",
+    "-sil-disable-pass=object-outliner", "-Xcc", "-fno-math-errno",
+  ]),
+]
+
 /// Settings of all targets: warnings are errors, imports are internal unless they say `public`.
 let strict: [SwiftSetting] =
   [
@@ -17,9 +33,7 @@ let strict: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ]
-  + (isEmbedded
-    ? [.enableExperimentalFeature("Embedded"), .enableExperimentalFeature("Extern")] : [])
+  ] + (isEmbedded ? embedded : [])
 
 /// Targets above the kernels: each use of a pointer carries the word `unsafe`.
 let safe: [SwiftSetting] =
@@ -156,6 +170,15 @@ let package = Package(
       name: "TarnKernelCheck",
       dependencies: ["Tarn", "TarnTestSupport"],
       path: "Tests/TarnKernelCheck",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "TarnGoldenHashes",
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "Tarn", "TarnSystem", "TarnKernelInterface",
+        "TarnFreestanding",
+      ],
+      path: "Tests/TarnGoldenHashes",
+      exclude: ["Golden"] + otherSystem,
       swiftSettings: strict),
     .testTarget(
       name: "TarnTests",

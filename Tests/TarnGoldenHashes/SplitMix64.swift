@@ -1,0 +1,1 @@
+../TarnTestSupport/SplitMix64.swift
