@@ -145,6 +145,12 @@ let package = Package(
       dependencies: ["TarnBenchmarkSuite", "Tarn"],
       path: "Benchmarks/Main",
       swiftSettings: safe),
+    .executableTarget(
+      name: "TarnMatmulSpeed",
+      dependencies: ["TarnKernels", "TarnKernelInterface"]
+        + (isEmbedded ? ["TarnFreestanding"] : []),
+      path: "Benchmarks/MatmulSpeed", exclude: ["compare.mjs"],
+      swiftSettings: strict + optimized),
     .target(
       name: "TarnFuzzTargets",
       dependencies: [
