@@ -199,6 +199,24 @@ let package = Package(
   ]
 )
 
+// The module of the page in Docs/Browser: exports for a WebAssembly host, and the kernels that they need.
+if isEmbedded {
+  package.targets += [
+    .target(
+      name: "TarnBrowserKernels",
+      dependencies: ["TarnKernels", "TarnKernelInterface"],
+      path: "Docs/Browser/Kernels",
+      swiftSettings: strict + optimized + [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
+    .target(
+      name: "TarnBrowser",
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "TarnFreestanding", "TarnBrowserKernels",
+      ],
+      path: "Docs/Browser/Module",
+      swiftSettings: safe + [.unsafeFlags(["-Osize", "-whole-module-optimization"])]),
+  ]
+}
+
 // libFuzzer brings the main function, so that only `.ci/fuzz` can link this.
 if Context.environment["TARN_FUZZ"] == "1" {
   package.targets.append(
