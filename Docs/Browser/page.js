@@ -87,9 +87,12 @@ function showAnswer({ tokens, segments }, { label, labels, scores }, time) {
 }
 
 function score(name, value) {
-  const meter = node("meter", { min: 0, max: 1, value, ariaLabel: `score of ${name}` });
+  const fill = node("div", {});
+  fill.style.width = `${value * 100}%`;
+  const scale = { role: "meter", ariaValueMin: 0, ariaValueMax: 1, ariaValueNow: value };
+  const bar = node("div", { className: "bar", ariaLabel: `score of ${name}`, ...scale }, fill);
   const digits = node("b", { title: String(value) }, `${(value * 100).toFixed(2)} %`);
-  const row = node("div", { className: "score" }, node("span", {}, name), meter, digits);
+  const row = node("div", { className: "score" }, node("span", {}, name), bar, digits);
   row.dataset.score = value;
   return row;
 }
