@@ -159,6 +159,12 @@ let package = Package(
       dependencies: ["TarnBenchmarkSuite", "Tarn"],
       path: "Benchmarks/Main",
       swiftSettings: safe),
+    .executableTarget(
+      name: "TarnMatmulSpeed",
+      dependencies: ["TarnKernels", "TarnKernelInterface"]
+        + (isEmbedded ? ["TarnFreestanding"] : []),
+      path: "Benchmarks/MatmulSpeed", exclude: ["compare.mjs"],
+      swiftSettings: strict + optimized),
     .target(
       name: "TarnFuzzTargets",
       dependencies: [
@@ -215,6 +221,24 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// The module of the page in Docs/Browser: exports for a WebAssembly host, and the kernels that they need.
+if isEmbedded {
+  package.targets += [
+    .target(
+      name: "TarnBrowserKernels",
+      dependencies: ["TarnKernels", "TarnKernelInterface"],
+      path: "Docs/Browser/Kernels",
+      swiftSettings: strict + optimized + [.unsafeFlags(["-Xcc", "-fno-math-errno"])]),
+    .target(
+      name: "TarnBrowser",
+      dependencies: [
+        "TarnModels", "TarnText", "TarnCheckpoints", "TarnFreestanding", "TarnBrowserKernels",
+      ],
+      path: "Docs/Browser/Module",
+      swiftSettings: safe + [.unsafeFlags(["-Osize", "-whole-module-optimization"])]),
+  ]
+}
 
 // libFuzzer brings the main function, so that only `.ci/fuzz` can link this.
 if Context.environment["TARN_FUZZ"] == "1" {

@@ -43,6 +43,39 @@
     unsafe compareBytes(a, b, count: count)
   }
 
+  // MARK: Arithmetic
+
+  /// What `Double(text)` calls: the number to `result`, and where it ends; nil if there is none.
+  @c(_swift_stdlib_strtod_clocale)
+  @unsafe
+  public func parseDouble(
+    _ text: UnsafePointer<CChar>, _ result: UnsafeMutablePointer<Double>
+  ) -> UnsafePointer<CChar>? {
+    var count = 0
+    // SAFETY: a C string, which a 0 ends.
+    while unsafe text[count] != 0 { count += 1 }
+    let bytes = unsafe UnsafeRawBufferPointer(start: text, count: count)
+    guard let (value, end) = unsafe parseDecimal(bytes) else { return nil }
+    // SAFETY: the caller's variable.
+    unsafe result.pointee = value
+    return unsafe text + end
+  }
+
+  #if arch(wasm32)
+    /// The lower 128 bits of a product, which WebAssembly has no instruction for.
+    @c(__multi3)
+    @unsafe
+    public func multiply128(
+      _ result: UnsafeMutablePointer<UInt64>, _ a: UInt64, _ aHigh: UInt64, _ b: UInt64,
+      _ bHigh: UInt64
+    ) {
+      let (high, low) = fullProduct(a, b)
+      // SAFETY: room for 128 bits, as the compiler has it.
+      unsafe result[0] = low
+      unsafe result[1] = high &+ a &* bHigh &+ aHigh &* b
+    }
+  #endif
+
   // MARK: Stack protection
 
   /// What a function with a buffer puts behind it, and finds there when it returns.
