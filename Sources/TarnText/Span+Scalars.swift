@@ -25,7 +25,7 @@ func validateUTF8(_ text: borrowing Span<UInt8>) throws(TextError) {
 
 /// Throws where offsets would not fit into 32 bits.
 func validateLength(_ text: borrowing Span<UInt8>) throws(TextError) {
-  let limit = Int(UInt32.max)
+  let limit = Int(clamping: UInt32.max)
   guard text.count <= limit else { throw .textTooLong(bytes: text.count, limit: limit) }
 }
 

@@ -55,7 +55,7 @@ public struct JSONText: Sendable {
   public init(
     parsing bytes: [UInt8], depthLimit: Int = JSONText.defaultDepthLimit
   ) throws(JSONError) {
-    let longest = Int(UInt32.max)
+    let longest = Int(clamping: UInt32.max)
     guard bytes.count <= longest else {
       throw JSONError(offset: longest, problem: .tooLong(limit: longest))
     }
