@@ -6,19 +6,22 @@
     _ file: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int
   ) -> Int
   @_extern(c, "exit") private func exit(_ status: Int32)
-  @_extern(c, "strtod") private func strtod(
-    _ text: UnsafePointer<CChar>, _ end: UnsafeMutablePointer<UnsafePointer<CChar>?>
-  ) -> Double
 
-  /// What `Double(_:)` calls, where TarnFreestanding is not linked: the number, and where it ends.
-  @c(_swift_stdlib_strtod_clocale)
-  public func readDouble(
-    _ text: UnsafePointer<CChar>, _ result: UnsafeMutablePointer<Double>
-  ) -> UnsafePointer<CChar>? {
-    var end: UnsafePointer<CChar>?
-    result.pointee = strtod(text, &end)
-    return end
-  }
+  #if !arch(arm)
+    @_extern(c, "strtod") private func strtod(
+      _ text: UnsafePointer<CChar>, _ end: UnsafeMutablePointer<UnsafePointer<CChar>?>
+    ) -> Double
+
+    /// What `Double(_:)` calls, where TarnFreestanding is not linked: the number, and where it ends.
+    @c(_swift_stdlib_strtod_clocale)
+    public func readDouble(
+      _ text: UnsafePointer<CChar>, _ result: UnsafeMutablePointer<Double>
+    ) -> UnsafePointer<CChar>? {
+      var end: UnsafePointer<CChar>?
+      result.pointee = strtod(text, &end)
+      return end
+    }
+  #endif
 
 #else
 
