@@ -24,9 +24,10 @@ struct TarnGoldenHashes {
       stop(error.description)
     }
     do throws(ModelError) {
-      try poNetCases(
-        &cases,
-        ModelFiles(configuration: parts.next(), weights: parts.next(), inputs: parts.next()))
+      let poNet = ModelFiles(
+        configuration: parts.next(), weights: parts.next(), inputs: parts.next())
+      try poNetCases(&cases, poNet)
+      try errorCases(&cases, poNet)
       try bertCases(
         &cases,
         ModelFiles(configuration: parts.next(), weights: parts.next(), inputs: parts.next()))
