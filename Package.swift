@@ -100,7 +100,9 @@ let package = Package(
   ],
   targets: [
     .target(name: "TarnKernelInterface", swiftSettings: strict),
-    .target(name: "TarnSystem", exclude: otherSystem, swiftSettings: safe),
+    .target(
+      name: "TarnSystem", dependencies: isEmbedded ? ["TarnRuntimeRepair"] : [],
+      exclude: otherSystem, swiftSettings: safe),
   ] + kernelTargets + [
     .target(
       name: "Tarn",
@@ -225,6 +227,10 @@ let package = Package(
 // The module of the page in Docs/Browser: exports for a WebAssembly host, and the kernels that they need.
 if isEmbedded {
   package.targets += [
+    // The compiler warns, without a group, of names that belong to the runtime.
+    .target(
+      name: "TarnRuntimeRepair",
+      swiftSettings: safe + [.treatAllWarnings(as: .warning)]),
     .target(
       name: "TarnBrowserKernels",
       dependencies: ["TarnKernels", "TarnKernelInterface"],

@@ -25,7 +25,7 @@ public enum TarnError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .shapeMismatch(let operation, let argument, let found, let expected):
-      "\(operation): \(argument) has shape \(found), expected \(expected)"
+      "\(operation): \(argument) has shape \(listed(found)), expected \(listed(expected))"
     case .invalidArgument(let operation, let argument, let found, let expected):
       "\(operation): \(argument) is \(found), expected \(expected)"
     case .indexOutOfRange(let operation, let argument, let position, let found, let count):

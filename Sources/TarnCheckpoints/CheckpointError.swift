@@ -1,3 +1,5 @@
+internal import TarnSystem
+
 /// Why a checkpoint cannot be read or written.
 ///
 /// Each case holds the facts; ``description`` is one sentence that names the file, the item, what
@@ -97,7 +99,8 @@ extension CheckpointError: CustomStringConvertible {
     case .missingTensor(let file, let name):
       "\(printable(file)): tensor \(quoted(name.text)) is missing"
     case .wrongShape(let file, let name, let found, let expected):
-      "\(printable(file)): tensor \(quoted(name.text)) has shape \(found), expected \(expected)"
+      "\(printable(file)): tensor \(quoted(name.text)) has shape \(listed(found)), "
+        + "expected \(listed(expected))"
     case .wrongElementType(let file, let name, let found, let expected):
       "\(printable(file)): tensor \(quoted(name.text)) has element type \(found), expected "
         + alternatives(expected.map { $0.description })

@@ -1,6 +1,8 @@
 // Whole numbers near a Double, for processors without an instruction for them. `rounded(_:)` would be a
 // call of the very C functions that these are the bodies of.
 
+internal import TarnSystem
+
 /// The whole number between 0 and `x` that is nearest to `x`, of its sign; infinities and NaN as they are.
 @inline(__always)
 package func wholePart(of x: Double) -> Double {
@@ -36,6 +38,10 @@ package func roundedToNearest(_ x: Double) -> Double {
 }
 
 #if hasFeature(Embedded)
+
+  /// The C function for ``wholePart(of:)``.
+  @c(trunc)
+  public func truncCall(_ x: Double) -> Double { wholePart(of: x) }
 
   /// The C function for ``roundedDown(_:)``.
   @c(floor)

@@ -3,6 +3,7 @@
 public import Tarn
 public import TarnCheckpoints
 public import TarnText
+internal import TarnSystem
 
 /// What loading or calling a model rejects.
 public enum ModelError: Error, Sendable, CustomStringConvertible {
@@ -86,7 +87,7 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case .missingInput(let file, let tensor):
       "\(file): tensor \"\(tensor)\" is missing, expected it among the inputs"
     case .inputShape(let file, let tensor, let found, let expected):
-      "\(file): tensor \"\(tensor)\" has shape \(found), expected \(expected)"
+      "\(file): tensor \"\(tensor)\" has shape \(listed(found)), expected \(expected)"
     case .tooLong(let sequence, let tokens, let limit):
       "input \(sequence): \(tokens) tokens, expected at most \(limit) positions; "
         + "cut the text, or with PoNet allow more, and the position table repeats"

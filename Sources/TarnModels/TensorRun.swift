@@ -2,6 +2,7 @@
 
 public import TarnCheckpoints
 internal import Tarn
+internal import TarnSystem
 
 /// A tensor with its name; elements row-major.
 public struct NamedTensor: Sendable {
@@ -87,7 +88,7 @@ struct PaddedInputs {
     guard let info = file[TensorName(name)] else { return nil }
     let shape = choices.map { [batch / $0, $0, length] } ?? [batch, length]
     guard info.shape == shape else {
-      throw .inputShape(file: file.path, tensor: name, found: info.shape, expected: "\(shape)")
+      throw .inputShape(file: file.path, tensor: name, found: info.shape, expected: listed(shape))
     }
     return info
   }

@@ -7,7 +7,7 @@
 /// storage and each storage inside the file. See ``PyTorchProblem`` for the rules and
 /// ``FileLimits`` for the limits.
 ///
-/// Tensors may share storages, and may lie in them with gaps or transposed; ``withBytes(of:_:)``
+/// Tensors may share storages, and may lie in them with gaps or transposed; ``TensorFile/withBytes(of:_:)``
 /// brings those into row-major order. Contents are not judged.
 public final class PyTorchFile: TensorFile, @unchecked Sendable {
   /// Keys under which a dictionary of tensors is looked for, in this order, before the root is tried.

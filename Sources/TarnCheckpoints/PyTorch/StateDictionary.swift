@@ -1,3 +1,5 @@
+internal import TarnSystem
+
 /// The dictionary of tensors inside what a pickle holds.
 struct StateDictionary {
   /// Names with places in ``PickleMachine/tensors``, in the order of the dictionary.
@@ -174,7 +176,7 @@ extension PickleMachine {
     case .bytes(let slice): "\(slice.count) bytes"
     case .global(let index): printable(name(ofGlobal: index))
     case .storage: "a storage"
-    case .tensor(let index): "a tensor of shape \(tensors[index].shape)"
+    case .tensor(let index): "a tensor of shape \(listed(tensors[index].shape))"
     case .node(let index):
       switch nodes[index].kind {
       case .list: "list of \(nodes[index].items.count)"

@@ -1,3 +1,5 @@
+internal import TarnSystem
+
 /// A rule of the safetensors format, and how a file breaks it.
 public enum SafetensorsProblem: Error, Hashable, Sendable {
   // MARK: Frame
@@ -149,9 +151,9 @@ extension SafetensorsProblem: CustomStringConvertible {
     case .offsetsBeyondFile(let name, let end, let available):
       (name, "has data up to \(end), but the file has \(available) bytes of data")
     case .sizeOverflow(let name, let shape):
-      (name, "has shape \(shape), whose size does not fit 64 bits")
+      (name, "has shape \(listed(shape)), whose size does not fit 64 bits")
     case .partialByte(let name, let shape, let bitWidth):
-      (name, "has shape \(shape) with \(bitWidth) bits an element, expected whole bytes")
+      (name, "has shape \(listed(shape)) with \(bitWidth) bits an element, expected whole bytes")
     case .sizeMismatch(let name, let found, let expected):
       (name, "has \(found) bytes of data, expected \(expected) from its shape and dtype")
     case .overlap(let name, let begin, let expected):

@@ -1,3 +1,5 @@
+internal import TarnSystem
+
 /// Writes tensors to a safetensors file, in the order in which they are added.
 ///
 ///     var writer = SafetensorsWriter()
@@ -60,7 +62,7 @@ public struct SafetensorsWriter {
     }
     guard shape.allSatisfy({ $0 >= 0 }), shape.count <= FileLimits().dimensions else {
       throw .unwritableTensor(
-        name: name, found: "shape \(shape)",
+        name: name, found: "shape \(listed(shape))",
         expected: "at most \(FileLimits().dimensions) dimensions, none negative")
     }
     let byteCount: Int
@@ -68,7 +70,7 @@ public struct SafetensorsWriter {
       byteCount = try elementType.byteCount(shape: shape)
     } catch {
       throw .unwritableTensor(
-        name: name, found: "shape \(shape) of \(elementType)",
+        name: name, found: "shape \(listed(shape)) of \(elementType)",
         expected: "a whole number of bytes that fits 64 bits")
     }
     names.insert(name)
