@@ -1,8 +1,6 @@
 // Whole numbers near a Double, for processors without an instruction for them. `rounded(_:)` would be a
 // call of the very C functions that these are the bodies of.
 
-internal import TarnSystem
-
 /// The whole number between 0 and `x` that is nearest to `x`, of its sign; infinities and NaN as they are.
 @inline(__always)
 package func wholePart(of x: Double) -> Double {
